@@ -1,0 +1,1 @@
+"""Replicas: lifecycle, batching, health, calling another replica. Must hold no business rule."""

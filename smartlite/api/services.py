@@ -1,0 +1,33 @@
+"""Everything a route may use, in one frozen object. Must not know who builds it: an ingress replica or a test."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from smartlite.config import Settings
+from smartlite.domain.models import ModelDirectory
+from smartlite.domain.stages import ASRStage, LLMStage, PipelineStage, StatusBoard, TTSStage
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What routes work with; ``create_app`` keeps it in ``app.state.services``."""
+
+    settings: Settings
+    models: ModelDirectory
+    asr: ASRStage
+    llm: LLMStage
+    tts: TTSStage
+    pipeline: PipelineStage
+    status: StatusBoard
+
+
+async def get_services(request: Request) -> Services:
+    """Find the services of the app that handles this request."""
+    services = request.app.state.services
+    assert isinstance(services, Services)  # noqa: S101 - create_app put it there
+    return services
+
+
+ServicesDep = Annotated[Services, Depends(get_services)]

@@ -1,0 +1,136 @@
+"""Every setting that is an address, a path, a limit or a secret, read from ``SMARTLITE_*`` once, at start.
+
+Must not know who uses them. Numbers of replicas and engines are in ``serve_config.yaml``.
+"""
+
+import difflib
+import ipaddress
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+import platformdirs
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from smartlite.errors import ConfigurationError
+
+_PREFIX = "SMARTLITE_"
+_Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Settings(BaseSettings):
+    """The platform's settings; each field is the environment variable ``SMARTLITE_<FIELD>``."""
+
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True)
+
+    host: str = "127.0.0.1"
+    """Address the gateway listens on. Loopback only: this version has no credentials."""
+    port: _Port = 8000
+    """Port of the gateway."""
+    edge: Literal["own", "ray-proxy", "ray-haproxy"] = "own"
+    """What stands in front of the ingress replicas: our HAProxy, Ray's Python proxy, Ray's built-in HAProxy mode."""
+    edge_stats_port: _Port = 8404
+    """Port of HAProxy's statistics page and Prometheus metrics (``/stats``, ``/metrics``)."""
+    replica_ports: str = "30000-30007"
+    """First and last port that ingress replicas may listen on; at least twice as many as replicas, for rolling updates."""
+    ray_http_port: _Port = 8001
+    """Port of Ray's own proxy, which the edge does not use."""
+    ray_gcs_port: _Port = 6380
+    """Port of Ray's control store."""
+    dashboard_port: _Port = 8265
+    """Port of the Ray dashboard and its deploy API."""
+    ray_auth_mode: Literal["disabled", "token"] = "disabled"
+    """Authentication of Ray's own ports, which are on loopback; ``token`` protects them from other users of the machine."""
+    object_store_memory_mb: Annotated[int, Field(ge=76)] = 200
+    """Shared memory of Ray's object store, in MB."""
+
+    data_dir: Path = Field(default_factory=lambda: platformdirs.user_data_path("smartlite"))
+    """Where the embedded stores live."""
+    object_store_url: str = ""
+    """fsspec URL of the object store, such as ``s3://bucket/prefix``; empty means the folder ``objects`` in data_dir."""
+    model_cache_dir: Path = Field(default_factory=lambda: platformdirs.user_cache_path("smartlite") / "models")
+    """Node-local copies of model files, where replicas load from."""
+    catalog: Path | None = None
+    """A YAML file with more models, read after the one that ships; an entry with the same id replaces it."""
+
+    max_upload_bytes: Annotated[int, Field(ge=1024)] = 25 * 1024 * 1024
+    """Largest multipart request, in bytes."""
+    max_json_bytes: Annotated[int, Field(ge=1024)] = 1024 * 1024
+    """Largest JSON request, in bytes."""
+    max_audio_duration_s: Annotated[float, Field(gt=0)] = 1800.0
+    """Longest recording taken, in seconds."""
+    max_speech_characters: Annotated[int, Field(ge=1)] = 4096
+    """Longest text spoken by one request, in characters."""
+    max_concurrent_requests: Annotated[int, Field(ge=1)] = 200
+    """Requests that one ingress replica works on at once; more wait at the edge for 2 s, then get 503."""
+    first_event_timeout_s: Annotated[float, Field(gt=0)] = 60.0
+    """Longest wait for the first word of a stage, queueing included, in seconds."""
+    next_event_timeout_s: Annotated[float, Field(gt=0)] = 60.0
+    """Longest silence of a stage that has begun to answer, in seconds."""
+
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    """Origins that browsers may call from, comma-separated; ``*`` means any."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Least severe level that is logged."""
+
+    @field_validator("host")
+    @classmethod
+    def _is_loopback(cls, value: str) -> str:
+        try:
+            loopback = ipaddress.ip_address(value).is_loopback
+        except ValueError:
+            loopback = False
+        if not loopback:
+            msg = "must be a loopback address such as 127.0.0.1, since this version has no credentials"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("replica_ports")
+    @classmethod
+    def _is_port_range(cls, value: str) -> str:
+        first, _, last = value.partition("-")
+        if not (first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last) <= 65535):
+            msg = "must be FIRST-LAST with 1 <= FIRST <= LAST <= 65535, such as 30000-30007"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split_origins(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(origin.strip() for origin in value.split(",") if origin.strip())
+        return value
+
+    @property
+    def replica_port_range(self) -> range:
+        """Every port that an ingress replica may take."""
+        first, _, last = self.replica_ports.partition("-")
+        return range(int(first), int(last) + 1)
+
+    @property
+    def objects_url(self) -> str:
+        """fsspec URL of the object store."""
+        return self.object_store_url or (self.data_dir / "objects").absolute().as_uri()
+
+
+def load_settings() -> Settings:
+    """Read and check the environment.
+
+    Raises:
+        ConfigurationError: A variable is unknown (the nearest right name is told) or its value is not allowed.
+    """
+    known = {_PREFIX + name.upper() for name in Settings.model_fields}
+    for name in os.environ:
+        if name.startswith(_PREFIX) and name not in known:
+            nearest = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean {nearest[0]}?" if nearest else ""
+            raise ConfigurationError(f"The environment variable {name} is not a setting of SmartLite.{hint}", name)
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = _PREFIX + str(first["loc"][0]).upper()
+        value = os.environ.get(name, "")
+        reason = first["msg"].removeprefix("Value error, ")
+        raise ConfigurationError(f"{name}={value!r}: {reason}", name) from error

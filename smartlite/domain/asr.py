@@ -1,0 +1,107 @@
+"""Speech recognition: what is asked of an engine and what it says. Must not know engines or wire formats."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from smartlite.domain.audio import EncodedAudio
+
+Task = Literal["transcribe", "translate"]
+
+
+@dataclass(frozen=True, slots=True)
+class TranscribeOptions:
+    """How to recognise one utterance or recording."""
+
+    task: Task = "transcribe"
+    """``translate`` gives English text whatever is spoken."""
+    language: str | None = None
+    """ISO-639-1 code; None detects it."""
+    prompt: str | None = None
+    """Text that precedes the audio: spelling, names, style."""
+    temperature: float = 0.0
+    """In [0, 1]; 0 is greedy or beam search."""
+    word_timestamps: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TranscribeRequest:
+    """What the ASR stage takes."""
+
+    audio: EncodedAudio
+    model: str
+    """A served model's own id, not an alias."""
+    options: TranscribeOptions = TranscribeOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One spoken word."""
+
+    text: str
+    """As the engine gives it, without surrounding white space."""
+    start_s: float
+    end_s: float
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of speech with its text; times count from the start of the recording."""
+
+    id: int
+    start_s: float
+    end_s: float
+    text: str
+    """With the leading space that Whisper puts there: joined texts make the transcript."""
+    tokens: tuple[int, ...] = ()
+    seek: int = 0
+    """First frame (10 ms each) of the window the segment was found in."""
+    temperature: float = 0.0
+    avg_logprob: float = 0.0
+    compression_ratio: float = 0.0
+    no_speech_prob: float = 0.0
+    words: tuple[Word, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptInfo:
+    """The first event of every transcription."""
+
+    language: str
+    """ISO-639-1 code, given or detected."""
+    language_probability: float
+    duration_s: float
+    """Length of the whole recording, silence included."""
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptFinished:
+    """The last event of the ASR stage (engines do not send it)."""
+
+    decode_s: float
+    """From encoded bytes to samples."""
+    transcribe_s: float
+    """In the engine, waiting for it included."""
+
+
+EngineTranscriptEvent = TranscriptInfo | Segment
+TranscriptEvent = TranscriptInfo | Segment | TranscriptFinished
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """A whole transcription."""
+
+    info: TranscriptInfo
+    segments: tuple[Segment, ...]
+    finished: TranscriptFinished
+
+    @property
+    def text(self) -> str:
+        """The joined text of all segments, without white space at its ends."""
+        return "".join(segment.text for segment in self.segments).strip()
+
+    @property
+    def words(self) -> tuple[Word, ...]:
+        """The words of all segments, in order."""
+        return tuple(word for segment in self.segments for word in segment.words)

@@ -1,0 +1,48 @@
+"""Audio as the platform carries it: encoded bytes at the borders, mono float samples inside. No I/O, no codec."""
+
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+AudioFormat = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
+AUDIO_FORMATS: Final[tuple[AudioFormat, ...]] = get_args(AudioFormat)
+
+CONTENT_TYPES: Final[dict[AudioFormat, str]] = {
+    "mp3": "audio/mpeg",
+    "opus": "audio/opus",
+    "aac": "audio/aac",
+    "flac": "audio/flac",
+    "wav": "audio/wav",
+    "pcm": "audio/pcm",
+}
+
+SPEECH_SAMPLE_RATE_HZ: Final = 24_000
+"""What leaves the TTS stage, in every format: OpenAI's pcm is 24 kHz, 16-bit, little-endian, mono."""
+
+RECOGNITION_SAMPLE_RATE_HZ: Final = 16_000
+"""What the ASR engines take (Whisper, section 2.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedAudio:
+    """A media file as somebody sent it; nothing about it is known to be true."""
+
+    data: bytes
+    filename: str = ""
+    """The sender's name for it, for messages only: never a path, never what decides the format."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioChunk:
+    """A run of mono PCM samples and the rate they were taken at."""
+
+    samples: NDArray[np.float32]
+    """Shape (n,), in [-1, 1]."""
+    sample_rate_hz: int
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return len(self.samples) / self.sample_rate_hz

@@ -1,0 +1,124 @@
+"""Served models, their names and their voices. Must not know where weights come from."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from smartlite.errors import ModelNotFound, VoiceNotFound
+
+ModelTask = Literal["asr", "llm", "tts"]
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A speaker of a TTS model."""
+
+    id: str
+    name: str
+    language: str
+    """BCP 47 tag, such as ``en-US``."""
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A model as the gateway knows it."""
+
+    id: str
+    task: ModelTask
+    engine: str
+    created: int
+    """Unix time in seconds, as the catalog has it."""
+    owned_by: str
+    aliases: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    """ISO-639-1 codes; empty where the model does not say."""
+    voices: tuple[Voice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """A model on this node's disk, as an engine gets it."""
+
+    id: str
+    directory: Path
+    """Holds every file of the catalog entry under its own name."""
+    files: tuple[str, ...] = ()
+    """Names of the catalog's files, in its order."""
+    voices: tuple[Voice, ...] = ()
+    languages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDirectory:
+    """Names to served models: ids first, then aliases in the order the models are served."""
+
+    models: tuple[ServedModel, ...]
+    _by_name: Mapping[str, ServedModel] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        by_name: dict[str, ServedModel] = {}
+        for model in self.models:
+            by_name[model.id] = model
+        for model in self.models:
+            for alias in model.aliases:
+                by_name.setdefault(alias, model)
+        object.__setattr__(self, "_by_name", by_name)
+
+    def names(self) -> Iterable[tuple[str, ServedModel]]:
+        """Every name a client may use, with its model, in a stable order."""
+        return self._by_name.items()
+
+    def find(self, name: str) -> ServedModel:
+        """Find a model of any task.
+
+        Raises:
+            ModelNotFound: 404; the message names no other tenant's model, only served ones.
+        """
+        model = self._by_name.get(name)
+        if model is None:
+            raise ModelNotFound(f"The model '{_shorten(name)}' does not exist.", "model")
+        return model
+
+    def resolve(self, name: str, task: ModelTask, param: str = "model") -> ServedModel:
+        """Find a model that does ``task``.
+
+        Raises:
+            ModelNotFound: 404, with the names that would do.
+        """
+        model = self._by_name.get(name)
+        if model is None or model.task != task:
+            allowed = ", ".join(sorted(n for n, m in self._by_name.items() if m.task == task)) or "none is served"
+            raise ModelNotFound(f"The model '{_shorten(name)}' does not exist for this task. Served: {allowed}.", param)
+        return model
+
+    def default(self, task: ModelTask) -> ServedModel:
+        """The first model served for ``task``.
+
+        Raises:
+            ModelNotFound: 404 when none is served.
+        """
+        for model in self.models:
+            if model.task == task:
+                return model
+        raise ModelNotFound(f"No model for the task '{task}' is served.", "model")
+
+
+def resolve_voice(model: ServedModel, name: str | None) -> Voice:
+    """Find a voice of a TTS model by id or alias; None takes the first.
+
+    Raises:
+        VoiceNotFound: 400, with the voices that the model has.
+    """
+    if name is None and model.voices:
+        return model.voices[0]
+    for voice in model.voices:
+        if name == voice.id or name in voice.aliases:
+            return voice
+    allowed = ", ".join(n for voice in model.voices for n in (voice.id, *voice.aliases))
+    raise VoiceNotFound(f"The voice '{_shorten(name or '')}' does not exist. Voices of '{model.id}': {allowed}.", "voice")
+
+
+def _shorten(name: str) -> str:
+    return name if len(name) <= 64 else name[:64] + "..."

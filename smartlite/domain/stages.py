@@ -1,0 +1,69 @@
+"""What one stage of the platform offers to another, as Protocols. Must not know Ray: a replica's plain class, a handle
+to it and a test's fake all satisfy the same Protocol.
+
+Every verb is an async generator function: errors of the request come from its first ``__anext__``, so a caller that
+waits for the first event can still choose the HTTP status; closing it stops the work.
+"""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from smartlite.domain.asr import TranscribeRequest, TranscriptEvent
+from smartlite.domain.llm import ChatEvent, ChatRequest
+from smartlite.domain.pipeline import TurnEvent, VoiceTurnRequest
+from smartlite.domain.tts import SpeakRequest, SpeechEvent
+
+StageState = Literal["ready", "starting", "unhealthy"]
+
+
+@dataclass(frozen=True, slots=True)
+class StageStatus:
+    """Whether a stage can take requests."""
+
+    name: str
+    state: StageState
+    message: str
+    """What is not ready; empty when ready."""
+    replicas_ready: int
+    replicas_wanted: int
+
+
+class ASRStage(Protocol):
+    """Speech to text."""
+
+    def transcribe(self, request: TranscribeRequest) -> AsyncGenerator[TranscriptEvent, None]:
+        """Yield TranscriptInfo, Segments, TranscriptFinished."""
+        ...
+
+
+class LLMStage(Protocol):
+    """Text to text."""
+
+    def chat(self, request: ChatRequest) -> AsyncGenerator[ChatEvent, None]:
+        """Yield TextDeltas, ChatFinished."""
+        ...
+
+
+class TTSStage(Protocol):
+    """Text to speech."""
+
+    def speak(self, request: SpeakRequest) -> AsyncGenerator[SpeechEvent, None]:
+        """Yield SpeechChunks, SpeechFinished."""
+        ...
+
+
+class PipelineStage(Protocol):
+    """Speech to speech."""
+
+    def run_turn(self, request: VoiceTurnRequest) -> AsyncGenerator[TurnEvent, None]:
+        """Yield TurnTranscript, then TurnReplyDelta and TurnAudio as they are made, TurnDone."""
+        ...
+
+
+class StatusBoard(Protocol):
+    """Tells the state of every stage."""
+
+    async def stages(self) -> tuple[StageStatus, ...]:
+        """At most a second old."""
+        ...

@@ -1,0 +1,93 @@
+"""The contracts of all engines. Must not know any engine.
+
+An engine is constructed as ``Engine(files: ModelFiles, options: Engine.Options)`` and does nothing until ``start``.
+Its module imports its heavy libraries inside ``start``, so importing the registry costs nothing. Its ``Options`` is a
+pydantic model with ``extra="forbid"``: what an operator may write under ``options`` in ``serve_config.yaml``.
+
+Verbs are async generator functions. They run blocking work in threads of their own, translate their library's errors
+into ``smartlite.errors``, raise request errors before the first event, and stop work when closed or cancelled.
+"""
+
+from collections.abc import AsyncGenerator
+from typing import ClassVar, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from smartlite.domain.asr import EngineTranscriptEvent, TranscribeOptions
+from smartlite.domain.audio import AudioChunk
+from smartlite.domain.llm import ChatEvent, ChatOptions, Message
+from smartlite.domain.models import ModelFiles
+from smartlite.domain.tts import SpokenSentence, SynthesizeOptions
+
+
+class EngineOptions(BaseModel):
+    """Base of every engine's options: strict, so that a misspelt key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Engine(Protocol):
+    """What every engine has."""
+
+    Options: ClassVar[type[EngineOptions]]
+
+    def __init__(self, files: ModelFiles, options: EngineOptions) -> None: ...
+
+    def start(self) -> None:
+        """Load weights and run once on a small input. Blocks; called once, before any verb.
+
+        Raises:
+            ConfigurationError: A library or program is missing, or the files are not what this engine reads.
+        """
+        ...
+
+    async def check_health(self) -> None:
+        """Raise EngineFailed if the engine cannot work any more. Cheap: called every few seconds."""
+        ...
+
+    def close(self) -> None:
+        """Give back threads, memory, processes. Blocks; safe to call twice and without start."""
+        ...
+
+
+class ASREngine(Engine, Protocol):
+    """Recognises speech."""
+
+    def transcribe(
+        self, audio: AudioChunk, options: TranscribeOptions
+    ) -> AsyncGenerator[EngineTranscriptEvent, None]:
+        """Yield one TranscriptInfo, then Segments in order as they are recognised.
+
+        Args:
+            audio: At 16 kHz.
+            options: Language, task, prompt, temperature, word timestamps.
+
+        Raises:
+            InvalidRequest: 400, a language that the model does not know, a translation by an English-only model.
+        """
+        ...
+
+
+class LLMEngine(Engine, Protocol):
+    """Answers messages."""
+
+    def chat(self, messages: tuple[Message, ...], options: ChatOptions) -> AsyncGenerator[ChatEvent, None]:
+        """Yield TextDeltas, then one ChatFinished.
+
+        Raises:
+            ContextLengthExceeded: 400, with the counts.
+        """
+        ...
+
+
+class TTSEngine(Engine, Protocol):
+    """Speaks text."""
+
+    def synthesize(self, text: str, options: SynthesizeOptions) -> AsyncGenerator[SpokenSentence, None]:
+        """Yield the sentences in order, each as soon as it is made.
+
+        Raises:
+            VoiceNotFound: 400.
+            TextEmpty: 400, nothing in the text can be spoken.
+        """
+        ...

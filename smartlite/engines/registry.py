@@ -1,0 +1,67 @@
+"""Which engines exist, by task and name: adding an engine is one file and one line here. Must not load any library."""
+
+import difflib
+from typing import Any, Final, cast
+
+from pydantic import ValidationError
+
+from smartlite.domain.models import ModelFiles, ModelTask
+from smartlite.engines.fake import FakeASR, FakeLLM, FakeTTS
+from smartlite.engines.faster_whisper import FasterWhisper
+from smartlite.engines.llama_cpp import LlamaCpp
+from smartlite.engines.onnx_vits import OnnxVITS
+from smartlite.engines.protocols import ASREngine, Engine, EngineOptions, LLMEngine, TTSEngine
+from smartlite.errors import ConfigurationError
+
+ENGINES: Final[dict[ModelTask, dict[str, type[Any]]]] = {
+    "asr": {"faster_whisper": FasterWhisper, "fake": FakeASR},
+    "llm": {"llama_cpp": LlamaCpp, "fake": FakeLLM},
+    "tts": {"onnx_vits": OnnxVITS, "fake": FakeTTS},
+}
+
+
+def parse_options(task: ModelTask, engine: str, options: dict[str, object]) -> EngineOptions:
+    """Check what an operator wrote for an engine.
+
+    Raises:
+        ConfigurationError: The engine or a key of its options is unknown (the nearest right one is told), or a value
+            is not allowed.
+    """
+    engine_class = ENGINES[task].get(engine)
+    if engine_class is None:
+        raise ConfigurationError(
+            f"Unknown {task} engine '{engine}'.{_nearest(engine, ENGINES[task])} Known: {', '.join(ENGINES[task])}.",
+            "engine",
+        )
+    try:
+        return cast("EngineOptions", engine_class.Options.model_validate(options))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        hint = _nearest(key, engine_class.Options.model_fields) if first["type"] == "extra_forbidden" else ""
+        raise ConfigurationError(f"Option '{key}' of the {task} engine '{engine}': {first['msg']}.{hint}", key) from error
+
+
+def create_asr(engine: str, files: ModelFiles, options: dict[str, object]) -> ASREngine:
+    """Construct an ASR engine by name, not started."""
+    return cast("ASREngine", _create("asr", engine, files, options))
+
+
+def create_llm(engine: str, files: ModelFiles, options: dict[str, object]) -> LLMEngine:
+    """Construct an LLM engine by name, not started."""
+    return cast("LLMEngine", _create("llm", engine, files, options))
+
+
+def create_tts(engine: str, files: ModelFiles, options: dict[str, object]) -> TTSEngine:
+    """Construct a TTS engine by name, not started."""
+    return cast("TTSEngine", _create("tts", engine, files, options))
+
+
+def _create(task: ModelTask, engine: str, files: ModelFiles, options: dict[str, object]) -> Engine:
+    parsed = parse_options(task, engine, options)
+    return cast("Engine", ENGINES[task][engine](files, parsed))
+
+
+def _nearest(name: str, known: Any) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f" Did you mean '{close[0]}'?" if close else ""

@@ -21,6 +21,8 @@ class VoiceTurnRequest:
     """Of the question; None detects it."""
     instructions: str | None = None
     """System prompt; None takes the platform's own."""
+    whole: bool = False
+    """True: the speech comes as one TurnAudio, a finished file whose header states its true sizes. False: as it is made."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,46 +1,140 @@
-"""Languages of speech: the codes that Whisper knows, their English names, and how people write them.
+"""The languages that speech is recognised in: ISO-639-1 codes and their English names. Must not know engines.
 
-Must not know models: which of these a model understands is the model's affair.
+The set is Whisper's 100 (Radford et al., 2022, appendix E; Cantonese came with large-v3). ``jw`` is Whisper's code for
+Javanese (ISO-639-1 says ``jv``), ``haw`` and ``yue`` are ISO-639-3.
 """
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Final
 
-LANGUAGE_NAMES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "af": "afrikaans", "am": "amharic", "ar": "arabic", "as": "assamese", "az": "azerbaijani",
-        "ba": "bashkir", "be": "belarusian", "bg": "bulgarian", "bn": "bengali", "bo": "tibetan",
-        "br": "breton", "bs": "bosnian", "ca": "catalan", "cs": "czech", "cy": "welsh",
-        "da": "danish", "de": "german", "el": "greek", "en": "english", "es": "spanish",
-        "et": "estonian", "eu": "basque", "fa": "persian", "fi": "finnish", "fo": "faroese",
-        "fr": "french", "gl": "galician", "gu": "gujarati", "ha": "hausa", "haw": "hawaiian",
-        "he": "hebrew", "hi": "hindi", "hr": "croatian", "ht": "haitian creole", "hu": "hungarian",
-        "hy": "armenian", "id": "indonesian", "is": "icelandic", "it": "italian", "ja": "japanese",
-        "jw": "javanese", "ka": "georgian", "kk": "kazakh", "km": "khmer", "kn": "kannada",
-        "ko": "korean", "la": "latin", "lb": "luxembourgish", "ln": "lingala", "lo": "lao",
-        "lt": "lithuanian", "lv": "latvian", "mg": "malagasy", "mi": "maori", "mk": "macedonian",
-        "ml": "malayalam", "mn": "mongolian", "mr": "marathi", "ms": "malay", "mt": "maltese",
-        "my": "myanmar", "ne": "nepali", "nl": "dutch", "nn": "nynorsk", "no": "norwegian",
-        "oc": "occitan", "pa": "punjabi", "pl": "polish", "ps": "pashto", "pt": "portuguese",
-        "ro": "romanian", "ru": "russian", "sa": "sanskrit", "sd": "sindhi", "si": "sinhala",
-        "sk": "slovak", "sl": "slovenian", "sn": "shona", "so": "somali", "sq": "albanian",
-        "sr": "serbian", "su": "sundanese", "sv": "swedish", "sw": "swahili", "ta": "tamil",
-        "te": "telugu", "tg": "tajik", "th": "thai", "tk": "turkmen", "tl": "tagalog",
-        "tr": "turkish", "tt": "tatar", "uk": "ukrainian", "ur": "urdu", "uz": "uzbek",
-        "vi": "vietnamese", "yi": "yiddish", "yo": "yoruba", "yue": "cantonese", "zh": "chinese",
-    }
-)  # fmt: skip
-"""Code to lower-case English name, as OpenAI's ``verbose_json`` writes it. Codes are ISO-639-1 but for ``haw``, ``yue``
-(639-3) and ``jw``, Whisper's own for Javanese."""
+LANGUAGE_NAMES: Final[dict[str, str]] = {
+    "af": "afrikaans",
+    "am": "amharic",
+    "ar": "arabic",
+    "as": "assamese",
+    "az": "azerbaijani",
+    "ba": "bashkir",
+    "be": "belarusian",
+    "bg": "bulgarian",
+    "bn": "bengali",
+    "bo": "tibetan",
+    "br": "breton",
+    "bs": "bosnian",
+    "ca": "catalan",
+    "cs": "czech",
+    "cy": "welsh",
+    "da": "danish",
+    "de": "german",
+    "el": "greek",
+    "en": "english",
+    "es": "spanish",
+    "et": "estonian",
+    "eu": "basque",
+    "fa": "persian",
+    "fi": "finnish",
+    "fo": "faroese",
+    "fr": "french",
+    "gl": "galician",
+    "gu": "gujarati",
+    "ha": "hausa",
+    "haw": "hawaiian",
+    "he": "hebrew",
+    "hi": "hindi",
+    "hr": "croatian",
+    "ht": "haitian creole",
+    "hu": "hungarian",
+    "hy": "armenian",
+    "id": "indonesian",
+    "is": "icelandic",
+    "it": "italian",
+    "ja": "japanese",
+    "jw": "javanese",
+    "ka": "georgian",
+    "kk": "kazakh",
+    "km": "khmer",
+    "kn": "kannada",
+    "ko": "korean",
+    "la": "latin",
+    "lb": "luxembourgish",
+    "ln": "lingala",
+    "lo": "lao",
+    "lt": "lithuanian",
+    "lv": "latvian",
+    "mg": "malagasy",
+    "mi": "maori",
+    "mk": "macedonian",
+    "ml": "malayalam",
+    "mn": "mongolian",
+    "mr": "marathi",
+    "ms": "malay",
+    "mt": "maltese",
+    "my": "myanmar",
+    "ne": "nepali",
+    "nl": "dutch",
+    "nn": "nynorsk",
+    "no": "norwegian",
+    "oc": "occitan",
+    "pa": "punjabi",
+    "pl": "polish",
+    "ps": "pashto",
+    "pt": "portuguese",
+    "ro": "romanian",
+    "ru": "russian",
+    "sa": "sanskrit",
+    "sd": "sindhi",
+    "si": "sinhala",
+    "sk": "slovak",
+    "sl": "slovenian",
+    "sn": "shona",
+    "so": "somali",
+    "sq": "albanian",
+    "sr": "serbian",
+    "su": "sundanese",
+    "sv": "swedish",
+    "sw": "swahili",
+    "ta": "tamil",
+    "te": "telugu",
+    "tg": "tajik",
+    "th": "thai",
+    "tk": "turkmen",
+    "tl": "tagalog",
+    "tr": "turkish",
+    "tt": "tatar",
+    "uk": "ukrainian",
+    "ur": "urdu",
+    "uz": "uzbek",
+    "vi": "vietnamese",
+    "yi": "yiddish",
+    "yo": "yoruba",
+    "yue": "cantonese",
+    "zh": "chinese",
+}
 
-_OTHER_NAMES: Final = {
-    "burmese": "my", "castilian": "es", "farsi": "fa", "filipino": "tl", "flemish": "nl", "haitian": "ht",
-    "letzeburgesch": "lb", "mandarin": "zh", "moldavian": "ro", "moldovan": "ro", "panjabi": "pa", "pushto": "ps",
-    "sinhalese": "si", "valencian": "ca",
-    "fil": "tl", "iw": "he", "jv": "jw", "nb": "no",
-}  # fmt: skip
-_CODES: Final = {name: code for code, name in LANGUAGE_NAMES.items()} | _OTHER_NAMES
+_OTHER_NAMES: Final[dict[str, str]] = {
+    "burmese": "my",
+    "castilian": "es",
+    "farsi": "fa",
+    "fil": "tl",
+    "filipino": "tl",
+    "flemish": "nl",
+    "haitian": "ht",
+    "iw": "he",
+    "jv": "jw",
+    "letzeburgesch": "lb",
+    "mandarin": "zh",
+    "moldavian": "ro",
+    "moldovan": "ro",
+    "nb": "no",
+    "panjabi": "pa",
+    "pushto": "ps",
+    "sinhalese": "si",
+    "valencian": "ca",
+}
+_CODES: Final[dict[str, str]] = {name: code for code, name in LANGUAGE_NAMES.items()} | _OTHER_NAMES
+
+
+def language_name(code: str) -> str:
+    """The English name in lower case, as OpenAI's ``verbose_json`` has it; a code that is not in the table stays."""
+    return LANGUAGE_NAMES.get(code, code)
 
 
 def language_code(text: str) -> str | None:

@@ -36,8 +36,6 @@ class Settings(BaseSettings):
     """First and last port that ingress replicas may listen on; at least twice as many as replicas, for rolling updates."""
     ray_http_port: _Port = 8001
     """Port of Ray's own proxy, which the edge does not use."""
-    ray_gcs_port: _Port = 6380
-    """Port of Ray's control store."""
     dashboard_port: _Port = 8265
     """Port of the Ray dashboard and its deploy API."""
     ray_auth_mode: Literal["disabled", "token"] = "disabled"
@@ -69,6 +67,8 @@ class Settings(BaseSettings):
     next_event_timeout_s: Annotated[float, Field(gt=0)] = 60.0
     """Longest silence of a stage that has begun to answer, in seconds."""
 
+    instance: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,128}$")] = ""
+    """Random id of this start of the platform; ``/healthz`` answers it, so that the edge recognises its own replicas."""
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Origins that browsers may call from, comma-separated; ``*`` means any."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

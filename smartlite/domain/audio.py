@@ -1,7 +1,7 @@
 """Audio as the platform carries it: encoded bytes at the borders, mono float samples inside. No I/O, no codec."""
 
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from typing import Final, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,3 +46,15 @@ class AudioChunk:
     def duration_s(self) -> float:
         """Length in seconds."""
         return len(self.samples) / self.sample_rate_hz
+
+
+class SpeechEncoder(Protocol):
+    """Makes one file of a run of chunks; ``smartlite.codecs`` has the real ones."""
+
+    def encode(self, audio: AudioChunk) -> bytes:
+        """The bytes that are ready once this chunk is in; may be empty."""
+        ...
+
+    def finish(self) -> bytes:
+        """The last bytes."""
+        ...

@@ -1,0 +1,1 @@
+"""Pipelines over the stages: must see Protocols only, never engines, storage or codecs."""

@@ -1,0 +1,43 @@
+# The two commands: `make run` serves the platform, `make test` tests it. Each sets up what it needs by itself.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# cpu: the engines that are fast on CPUs; torch: the engines of the design card. `make run PROFILE=torch` takes the latter.
+PROFILE ?= cpu
+export VIRTUAL_ENV_DISABLE_PROMPT := 1
+
+.PHONY: help run test fast check format clean setup setup-dev
+
+help:  ## Show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | column -ts $$'\t'
+
+setup:  ## Install what the platform needs into .venv
+	@PYTHON=$(PYTHON) VENV=$(VENV) ops/setup.sh $(PROFILE)
+
+setup-dev:
+	@PYTHON=$(PYTHON) VENV=$(VENV) ops/setup.sh $(PROFILE),dev
+
+run: setup  ## Set up and serve the platform on http://127.0.0.1:8000
+	@exec $(BIN)/smartlite serve
+
+test: setup-dev  ## Set up and run every test
+	@$(BIN)/smartlite models pull
+	@exec $(BIN)/pytest
+
+fast: setup-dev  ## Run the tests that need no network, no cluster and no weights
+	@exec $(BIN)/pytest -m "not integration and not serve and not models and not browser"
+
+check: setup-dev  ## Format, lint, types and imports
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: setup-dev  ## Format the code and mend what the linter can
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+clean:  ## Remove the virtual environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache *.egg-info

@@ -1,0 +1,60 @@
+"""The ASR replica: decodes what was sent and has an engine recognise it. Must not know wire formats."""
+
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from typing import Protocol
+
+from smartlite.domain.asr import TranscribeRequest, TranscriptEvent, TranscriptFinished
+from smartlite.domain.audio import AudioChunk, EncodedAudio
+from smartlite.engines.protocols import ASREngine
+from smartlite.errors import ModelNotFound
+
+
+class Decoder(Protocol):
+    """Makes samples of encoded bytes; ``smartlite.codecs`` has the real one."""
+
+    async def decode(self, audio: EncodedAudio) -> AudioChunk:
+        """Mono samples at 16 kHz; raises the audio errors of ``smartlite.errors``."""
+        ...
+
+    def close(self) -> None:
+        """Give back what it holds."""
+        ...
+
+
+class ASRDeployment:
+    """An ASRStage around engines in this process.
+
+    Args:
+        load: Loads and starts the engines, by model id; called once, here, so that only a replica loads weights.
+        open_decoder: Opens the audio gate.
+    """
+
+    def __init__(self, load: Callable[[], Mapping[str, ASREngine]], open_decoder: Callable[[], Decoder]) -> None:
+        self._engines = load()
+        self._decoder = open_decoder()
+
+    async def transcribe(self, request: TranscribeRequest) -> AsyncGenerator[TranscriptEvent, None]:
+        """See ASRStage."""
+        engine = self._engines.get(request.model)
+        if engine is None:
+            raise ModelNotFound(f"The model '{request.model}' is not loaded here.", "model")
+        began = time.monotonic()
+        audio = await self._decoder.decode(request.audio)
+        decoded = time.monotonic()
+        async with aclosing(engine.transcribe(audio, request.options)) as events:
+            async for event in events:
+                yield event
+        yield TranscriptFinished(decode_s=decoded - began, transcribe_s=time.monotonic() - decoded)
+
+    async def check_health(self) -> None:
+        """Serve replaces the replica when this raises."""
+        for engine in self._engines.values():
+            await engine.check_health()
+
+    def __del__(self) -> None:
+        for engine in getattr(self, "_engines", {}).values():
+            engine.close()
+        if decoder := getattr(self, "_decoder", None):
+            decoder.close()

@@ -1,0 +1,41 @@
+"""The ingress replica: the gateway's app over handles to the stages. Must not know routes."""
+
+from typing import Any
+
+from ray import serve
+from ray.serve.handle import DeploymentHandle
+
+from deployments.handles import RemoteASR, RemoteLLM, RemotePipeline, RemoteTTS, ServeStatusBoard
+from smartlite.api.app import create_app
+from smartlite.api.services import Services
+from smartlite.config import load_settings
+from smartlite.domain.models import ModelDirectory
+from smartlite.logging import configure_logging
+
+
+class IngressDeployment:
+    """Builds the app once, on the replica, from its handles."""
+
+    def __init__(
+        self,
+        asr: DeploymentHandle,
+        llm: DeploymentHandle,
+        tts: DeploymentHandle,
+        pipeline: DeploymentHandle,
+        models: ModelDirectory,
+    ) -> None:
+        settings = load_settings()
+        configure_logging(settings.log_level)
+        waits = (settings.first_event_timeout_s, settings.next_event_timeout_s)
+        self._services = Services(
+            settings=settings,
+            models=models,
+            asr=RemoteASR(asr, "asr", *waits),
+            llm=RemoteLLM(llm, "llm", *waits),
+            tts=RemoteTTS(tts, "tts", *waits),
+            pipeline=RemotePipeline(pipeline, "pipeline", *waits),
+            status=ServeStatusBoard(serve.get_replica_context().app_name),
+        )
+
+    def __serve_build_asgi_app__(self) -> Any:  # noqa: PLW3201 - Serve's name for it
+        return create_app(self._services)

@@ -1,0 +1,62 @@
+"""The LLM replica: has an engine answer messages. Must not know wire formats."""
+
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+
+from smartlite.domain.llm import ChatEvent, ChatRequest, TextDelta
+from smartlite.engines.protocols import LLMEngine
+from smartlite.errors import ModelNotFound
+
+
+class LLMDeployment:
+    """An LLMStage around engines in this process.
+
+    Args:
+        load: Loads and starts the engines, by model id; called once, here.
+        frame_s: Text that comes within so many seconds of the last frame waits for the next token, since every
+            message costs a hop; the first token never waits. 0 sends each token alone.
+    """
+
+    def __init__(self, load: Callable[[], Mapping[str, LLMEngine]], frame_s: float) -> None:
+        self._engines = load()
+        self._frame_s = frame_s
+
+    async def chat(self, request: ChatRequest) -> AsyncGenerator[ChatEvent, None]:
+        """See LLMStage."""
+        engine = self._engines.get(request.model)
+        if engine is None:
+            raise ModelNotFound(f"The model '{request.model}' is not loaded here.", "model")
+        async with aclosing(engine.chat(request.messages, request.options)) as events:
+            async with aclosing(join_deltas(events, self._frame_s)) as frames:
+                async for frame in frames:
+                    yield frame
+
+    async def check_health(self) -> None:
+        """Serve replaces the replica when this raises."""
+        for engine in self._engines.values():
+            await engine.check_health()
+
+    def __del__(self) -> None:
+        for engine in getattr(self, "_engines", {}).values():
+            engine.close()
+
+
+async def join_deltas(events: AsyncGenerator[ChatEvent, None], frame_s: float) -> AsyncGenerator[ChatEvent, None]:
+    """Join deltas that come faster than one a frame.
+
+    No timer runs: a delta that is held back leaves with the next event, one token later.
+    """
+    held: list[str] = []
+    sent_at = float("-inf")
+    async for event in events:
+        if isinstance(event, TextDelta):
+            held.append(event.text)
+            if time.monotonic() - sent_at < frame_s:
+                continue
+        if held:
+            yield TextDelta("".join(held))
+            held.clear()
+            sent_at = time.monotonic()
+        if not isinstance(event, TextDelta):
+            yield event

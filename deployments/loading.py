@@ -1,0 +1,64 @@
+"""Loads engines on a replica's node: catalog, model store, registry, start. Must not know what is asked of engines."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from smartlite.config import Settings
+from smartlite.domain.models import ModelFiles
+from smartlite.engines.protocols import ASREngine, Engine, LLMEngine, TTSEngine
+from smartlite.engines.registry import create_asr, create_llm, create_tts
+from smartlite.models.catalog import load_catalog
+from smartlite.models.store import ModelStore
+from smartlite.storage.objects import FsspecObjectStore
+
+_logger = logging.getLogger(__name__)
+
+_E = TypeVar("_E", bound=Engine)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSpec:
+    """A model, the engine that runs it and that engine's options, as ``serve_config.yaml`` has them."""
+
+    model: str
+    engine: str
+    options: dict[str, object] = field(default_factory=dict)
+
+
+def open_store(settings: Settings) -> ModelStore:
+    """Open the model store that the settings name."""
+    return ModelStore(FsspecObjectStore(settings.objects_url), settings.model_cache_dir)
+
+
+def load_asr(specs: Iterable[EngineSpec], settings: Settings) -> dict[str, ASREngine]:
+    """Load and start ASR engines by model id. Blocks: minutes where weights have to be fetched."""
+    return _load(specs, settings, create_asr)
+
+
+def load_llm(specs: Iterable[EngineSpec], settings: Settings) -> dict[str, LLMEngine]:
+    """Load and start LLM engines by model id. Blocks."""
+    return _load(specs, settings, create_llm)
+
+
+def load_tts(specs: Iterable[EngineSpec], settings: Settings) -> dict[str, TTSEngine]:
+    """Load and start TTS engines by model id. Blocks."""
+    return _load(specs, settings, create_tts)
+
+
+def _load(
+    specs: Iterable[EngineSpec], settings: Settings, create: Callable[[str, ModelFiles, dict[str, object]], _E]
+) -> dict[str, _E]:
+    catalog = load_catalog(settings.catalog)
+    store = open_store(settings)
+    engines: dict[str, _E] = {}
+    for spec in specs:
+        began = time.monotonic()
+        engine = create(spec.engine, store.ensure_local(catalog.entry(spec.model)), spec.options)
+        engine.start()
+        engines[spec.model] = engine
+        seconds = round(time.monotonic() - began, 2)
+        _logger.info("model loaded", extra={"model": spec.model, "engine": spec.engine, "seconds": seconds})
+    return engines

@@ -1,0 +1,65 @@
+"""The TTS replica: has an engine speak a text and encodes what it says. Must not know wire formats."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from contextlib import aclosing
+from typing import Final
+
+from smartlite.domain.audio import AudioFormat, SpeechEncoder
+from smartlite.domain.tts import SpeakRequest, SpeechChunk, SpeechEvent, SpeechFinished
+from smartlite.engines.protocols import TTSEngine
+from smartlite.errors import EngineFailed, ModelNotFound
+
+_CHUNK_BYTES: Final = 256 * 1024
+"""Largest message; even, so that 16-bit samples stay whole. Serve's gRPC carries at most 4 MiB."""
+
+
+class TTSDeployment:
+    """A TTSStage around engines in this process.
+
+    Args:
+        load: Loads and starts the engines, by model id; called once, here.
+        open_encoder: Opens a streaming encoder for a format.
+    """
+
+    def __init__(
+        self, load: Callable[[], Mapping[str, TTSEngine]], open_encoder: Callable[[AudioFormat], SpeechEncoder]
+    ) -> None:
+        self._engines = load()
+        self._open_encoder = open_encoder
+
+    async def speak(self, request: SpeakRequest) -> AsyncGenerator[SpeechEvent, None]:
+        """See TTSStage."""
+        engine = self._engines.get(request.model)
+        if engine is None:
+            raise ModelNotFound(f"The model '{request.model}' is not loaded here.", "model")
+        encoder = self._open_encoder(request.format)
+        began = time.monotonic()
+        first_audio_s = 0.0
+        duration_s = 0.0
+        async with aclosing(engine.synthesize(request.text, request.options)) as sentences:
+            async for sentence in sentences:
+                duration_s += sentence.audio.duration_s
+                for data in _cut(await asyncio.to_thread(encoder.encode, sentence.audio)):
+                    first_audio_s = first_audio_s or time.monotonic() - began
+                    yield SpeechChunk(data)
+        for data in _cut(await asyncio.to_thread(encoder.finish)):
+            yield SpeechChunk(data)
+        if not duration_s:
+            raise EngineFailed("The speech synthesis ended without audio.")
+        yield SpeechFinished(duration_s, len(request.text), first_audio_s, time.monotonic() - began)
+
+    async def check_health(self) -> None:
+        """Serve replaces the replica when this raises."""
+        for engine in self._engines.values():
+            await engine.check_health()
+
+    def __del__(self) -> None:
+        for engine in getattr(self, "_engines", {}).values():
+            engine.close()
+
+
+def _cut(data: bytes) -> Iterator[bytes]:
+    for start in range(0, len(data), _CHUNK_BYTES):
+        yield data[start : start + _CHUNK_BYTES]

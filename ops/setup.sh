@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Makes this machine ready: a virtual environment with pinned dependencies, and the programs that engines call.
+# Usage: ops/setup.sh EXTRAS   (such as cpu, or cpu,dev). Does nothing where nothing has changed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+extras=${1:?usage: ops/setup.sh EXTRAS}
+python=${PYTHON:-python3}
+venv=${VENV:-.venv}
+
+say() { printf 'setup: %s\n' "$*"; }
+
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
+    { say "Python 3.11 or newer is needed ($python is not). Set PYTHON=/path/to/python3.11"; exit 1; }
+
+# espeak-ng is called as a program for phonemes (its licence forbids linking it here).
+if ! command -v espeak-ng >/dev/null; then
+    if ! command -v apt-get >/dev/null; then
+        say "the program espeak-ng is missing: install it with this system's package manager"; exit 1
+    fi
+    root=()
+    [ "$(id -u)" = 0 ] || root=(sudo)
+    say "installing espeak-ng"
+    "${root[@]}" apt-get update -qq >/dev/null || true
+    DEBIAN_FRONTEND=noninteractive "${root[@]}" apt-get install -y -qq --no-install-recommends espeak-ng >/dev/null ||
+        { say "could not install espeak-ng: run 'sudo apt-get install espeak-ng'"; exit 1; }
+fi
+
+# One stamp for each set of extras: the same inputs are not installed twice.
+want=$(cat pyproject.toml constraints.txt ops/setup.sh <(echo "$extras") | sha256sum | cut -d' ' -f1)
+stamp="$venv/.smartlite-$extras"
+if [ -x "$venv/bin/smartlite" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$want" ]; then
+    exit 0
+fi
+[ -x "$venv/bin/python" ] || { say "creating $venv"; "$python" -m venv "$venv"; }
+say "installing dependencies ($extras) into $venv"
+"$venv/bin/python" -m pip install -q --upgrade -c constraints.txt pip
+"$venv/bin/python" -m pip install --progress-bar auto -q -c constraints.txt -e ".[$extras]"
+echo "$want" >"$stamp"

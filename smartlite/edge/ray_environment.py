@@ -1,0 +1,40 @@
+"""What Ray has to find in its environment before it is imported, for each kind of edge. Must not import Ray."""
+
+import os
+
+from smartlite.config import Settings
+
+
+def ray_environment(settings: Settings, instance: str) -> dict[str, str]:
+    """What Ray has to find in its environment, for the edge that is chosen."""
+    ports = settings.replica_port_range
+    common = {
+        "RAY_AUTH_MODE": settings.ray_auth_mode,
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
+        "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "2",
+        "SMARTLITE_INSTANCE": instance,
+    }
+    if settings.edge == "ray-proxy":
+        return common
+    direct = {
+        "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+        "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(ports.start),
+        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(ports.stop - 1),
+        # A replica that is told to stop goes on answering until the edge has noticed.
+        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "3",
+        "RAY_SERVE_PORT_QUARANTINE_S": "5",
+    }
+    if settings.edge == "own":
+        return common | direct
+    return (
+        common
+        | direct
+        | {
+            "RAY_SERVE_ENABLE_HA_PROXY": "1",
+            "RAY_SERVE_HAPROXY_STATS_PORT": str(settings.edge_stats_port),
+            "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
+            "RAY_SERVE_HAPROXY_NBTHREAD": str(max(1, (os.cpu_count() or 1) // 4)),
+            "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(settings.ray_http_port),
+        }
+    )

@@ -1,0 +1,175 @@
+"""``POST /voice/turns``, our own: a spoken question in, a spoken answer out.
+
+Must not know how a turn runs: the pipeline stage does the work.
+"""
+
+import base64
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any, Final
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from smartlite.api.errors import error_body
+from smartlite.api.forms import check_fields, form_openapi
+from smartlite.api.multipart import read_form
+from smartlite.api.observation import Observation, ObservationDep
+from smartlite.api.schemas.voice import (
+    AudioDeltaEvent,
+    AudioPart,
+    AudioSummary,
+    ReplyDeltaEvent,
+    ReplyPart,
+    TranscriptDoneEvent,
+    TurnDoneEvent,
+    VoiceTurnAnswer,
+    VoiceTurnForm,
+    rounded,
+    transcript_part,
+    usage_part,
+)
+from smartlite.api.services import Services, ServicesDep
+from smartlite.api.sse import Event, sse_response
+from smartlite.api.streaming import stopped_when_client_leaves
+from smartlite.domain.audio import EncodedAudio
+from smartlite.domain.ids import new_id
+from smartlite.domain.models import ModelTask, ServedModel, resolve_voice
+from smartlite.domain.pipeline import (
+    TurnAudio,
+    TurnDone,
+    TurnReplyDelta,
+    TurnTranscript,
+    VoiceTurnRequest,
+)
+from smartlite.domain.stages import PipelineStage
+from smartlite.errors import EngineFailed, SmartLiteError
+
+router = APIRouter(prefix="/voice", tags=["voice"])
+
+_FILE: Final = "The spoken question: wav, mp3, flac, ogg, opus, m4a, mp4, webm."
+_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "model": VoiceTurnAnswer,
+        "description": "The answer, or with `stream` its events: `turn.transcript.done`, then `turn.reply.delta` and "
+        "`turn.audio.delta` as they are made, at last `turn.done`; `error` where it fails on the way.",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    }
+}
+
+
+@router.post(
+    "/turns",
+    summary="Ask aloud, be answered aloud",
+    response_class=Response,
+    responses=_ANSWERS,
+    openapi_extra=form_openapi(VoiceTurnForm, _FILE),
+)
+async def create_turn(request: Request, services: ServicesDep, observation: ObservationDep) -> Response:
+    """Transcribe a recording, have the language model answer it, and speak the answer."""
+    form = await read_form(request, services.settings.max_upload_bytes)
+    fields = check_fields(form.fields, VoiceTurnForm)
+    asked = _turn_request(services, fields, form.audio)
+    turn_id = new_id("turn")
+    if fields.stream:
+        return await sse_response(request, _events(services.pipeline, asked, turn_id, observation))
+    async with stopped_when_client_leaves(request.receive):
+        answer = await _run(services.pipeline, asked, turn_id)
+    for stage, seconds in answer.timings.items():
+        observation.record(stage, seconds)
+    return Response(answer.model_dump_json(), media_type="application/json")
+
+
+def _turn_request(services: Services, fields: VoiceTurnForm, audio: EncodedAudio) -> VoiceTurnRequest:
+    tts_model = _model(services, fields.tts_model, "tts")
+    return VoiceTurnRequest(
+        audio=audio,
+        asr_model=_model(services, fields.asr_model, "asr").id,
+        llm_model=_model(services, fields.llm_model, "llm").id,
+        tts_model=tts_model.id,
+        voice=resolve_voice(tts_model, fields.voice).id,
+        format=fields.response_format,
+        language=fields.language,
+        instructions=fields.instructions,
+        whole=not fields.stream,
+    )
+
+
+def _model(services: Services, name: str | None, task: ModelTask) -> ServedModel:
+    if name is None:
+        return services.models.default(task)
+    return services.models.resolve(name, task, f"{task}_model")
+
+
+async def _run(stage: PipelineStage, asked: VoiceTurnRequest, turn_id: str) -> VoiceTurnAnswer:
+    transcript: TurnTranscript | None = None
+    done: TurnDone | None = None
+    audio = bytearray()
+    async with aclosing(stage.run_turn(asked)) as events:
+        async for event in events:
+            match event:
+                case TurnTranscript():
+                    transcript = event
+                case TurnAudio():
+                    audio += event.data
+                case TurnDone():
+                    done = event
+                case TurnReplyDelta():
+                    pass  # the last event has the whole text
+    if transcript is None or done is None:
+        raise EngineFailed("The voice turn ended without an answer.")
+    return VoiceTurnAnswer(
+        id=turn_id,
+        transcript=transcript_part(transcript),
+        reply=ReplyPart(text=done.reply_text),
+        audio=AudioPart(
+            format=asked.format,
+            data=base64.b64encode(audio).decode("ascii"),
+            duration_s=round(done.audio_duration_s, 3),
+        ),
+        timings=rounded(done.timings),
+        usage=usage_part(done.usage),
+    )
+
+
+async def _events(
+    stage: PipelineStage, asked: VoiceTurnRequest, turn_id: str, observation: Observation
+) -> AsyncGenerator[Event, None]:
+    began_s = observation.elapsed_s
+    has_begun = False
+    try:
+        async with aclosing(stage.run_turn(asked)) as events:
+            async for event in events:
+                if isinstance(event, TurnTranscript):
+                    observation.record("asr", observation.elapsed_s - began_s)
+                elif isinstance(event, TurnDone):
+                    for name, seconds in event.timings.items():
+                        observation.record(name, seconds)
+                yield _event(event, asked, turn_id)
+                has_begun = True
+    except SmartLiteError as error:
+        if not has_begun:
+            raise
+        observation.error_code = error.code
+        yield {"type": "error", "id": turn_id, **error_body(error)}
+
+
+def _event(
+    event: TurnTranscript | TurnReplyDelta | TurnAudio | TurnDone, asked: VoiceTurnRequest, turn_id: str
+) -> Event:
+    match event:
+        case TurnTranscript():
+            return TranscriptDoneEvent(id=turn_id, **transcript_part(event).model_dump()).model_dump()
+        case TurnReplyDelta():
+            return ReplyDeltaEvent(id=turn_id, delta=event.text).model_dump()
+        case TurnAudio():
+            audio = base64.b64encode(event.data).decode("ascii")
+            return AudioDeltaEvent(id=turn_id, format=asked.format, audio=audio).model_dump()
+        case TurnDone():
+            return TurnDoneEvent(
+                id=turn_id,
+                reply=ReplyPart(text=event.reply_text),
+                audio=AudioSummary(format=asked.format, duration_s=round(event.audio_duration_s, 3)),
+                timings=rounded(event.timings),
+                usage=usage_part(event.usage),
+            ).model_dump()

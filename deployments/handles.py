@@ -15,6 +15,7 @@ from ray import serve
 from ray.exceptions import RayActorError, RayError, TaskCancelledError
 from ray.serve.exceptions import BackPressureError, RayServeException
 from ray.serve.handle import DeploymentHandle
+from ray.serve.schema import DeploymentStatus
 
 from smartlite.domain.asr import TranscribeRequest, TranscriptEvent
 from smartlite.domain.llm import ChatEvent, ChatRequest
@@ -163,7 +164,7 @@ def _stage(name: str, status: Any) -> StageStatus:
     wanted = sum(int(count) for state, count in status.replica_states.items() if state != "STOPPING")
     if ready:
         state: StageState = "ready"
-    elif str(status.status.value if hasattr(status.status, "value") else status.status) in {"UNHEALTHY", "DEPLOY_FAILED"}:
+    elif status.status in {DeploymentStatus.UNHEALTHY, DeploymentStatus.DEPLOY_FAILED}:
         state = "unhealthy"
     else:
         state = "starting"

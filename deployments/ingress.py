@@ -37,5 +37,5 @@ class IngressDeployment:
             status=ServeStatusBoard(serve.get_replica_context().app_name),
         )
 
-    def __serve_build_asgi_app__(self) -> Any:  # noqa: PLW3201 - Serve's name for it
+    def __serve_build_asgi_app__(self) -> Any:
         return create_app(self._services)

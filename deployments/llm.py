@@ -27,10 +27,12 @@ class LLMDeployment:
         engine = self._engines.get(request.model)
         if engine is None:
             raise ModelNotFound(f"The model '{request.model}' is not loaded here.", "model")
-        async with aclosing(engine.chat(request.messages, request.options)) as events:
-            async with aclosing(join_deltas(events, self._frame_s)) as frames:
-                async for frame in frames:
-                    yield frame
+        async with (
+            aclosing(engine.chat(request.messages, request.options)) as events,
+            aclosing(join_deltas(events, self._frame_s)) as frames,
+        ):
+            async for frame in frames:
+                yield frame
 
     async def check_health(self) -> None:
         """Serve replaces the replica when this raises."""

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from smartlite.config import Settings
+from smartlite.config import Settings, load_settings
 from smartlite.domain.models import ModelFiles
 from smartlite.engines.protocols import ASREngine, Engine, LLMEngine, TTSEngine
 from smartlite.engines.registry import create_asr, create_llm, create_tts
-from smartlite.models.catalog import load_catalog
+from smartlite.logging import configure_logging
+from smartlite.models.catalog import ModelEntry
 from smartlite.models.store import ModelStore
 from smartlite.storage.objects import FsspecObjectStore
 
@@ -23,7 +24,7 @@ _E = TypeVar("_E", bound=Engine)
 class EngineSpec:
     """A model, the engine that runs it and that engine's options, as ``serve_config.yaml`` has them."""
 
-    model: str
+    entry: ModelEntry
     engine: str
     options: dict[str, object] = field(default_factory=dict)
 
@@ -33,32 +34,31 @@ def open_store(settings: Settings) -> ModelStore:
     return ModelStore(FsspecObjectStore(settings.objects_url), settings.model_cache_dir)
 
 
-def load_asr(specs: Iterable[EngineSpec], settings: Settings) -> dict[str, ASREngine]:
+def load_asr(specs: Iterable[EngineSpec]) -> dict[str, ASREngine]:
     """Load and start ASR engines by model id. Blocks: minutes where weights have to be fetched."""
-    return _load(specs, settings, create_asr)
+    return _load(specs, create_asr)
 
 
-def load_llm(specs: Iterable[EngineSpec], settings: Settings) -> dict[str, LLMEngine]:
+def load_llm(specs: Iterable[EngineSpec]) -> dict[str, LLMEngine]:
     """Load and start LLM engines by model id. Blocks."""
-    return _load(specs, settings, create_llm)
+    return _load(specs, create_llm)
 
 
-def load_tts(specs: Iterable[EngineSpec], settings: Settings) -> dict[str, TTSEngine]:
+def load_tts(specs: Iterable[EngineSpec]) -> dict[str, TTSEngine]:
     """Load and start TTS engines by model id. Blocks."""
-    return _load(specs, settings, create_tts)
+    return _load(specs, create_tts)
 
 
-def _load(
-    specs: Iterable[EngineSpec], settings: Settings, create: Callable[[str, ModelFiles, dict[str, object]], _E]
-) -> dict[str, _E]:
-    catalog = load_catalog(settings.catalog)
+def _load(specs: Iterable[EngineSpec], create: Callable[[str, ModelFiles, dict[str, object]], _E]) -> dict[str, _E]:
+    settings = load_settings()
+    configure_logging(settings.log_level)
     store = open_store(settings)
     engines: dict[str, _E] = {}
     for spec in specs:
         began = time.monotonic()
-        engine = create(spec.engine, store.ensure_local(catalog.entry(spec.model)), spec.options)
+        engine = create(spec.engine, store.ensure_local(spec.entry), spec.options)
         engine.start()
-        engines[spec.model] = engine
+        engines[spec.entry.id] = engine
         seconds = round(time.monotonic() - began, 2)
-        _logger.info("model loaded", extra={"model": spec.model, "engine": spec.engine, "seconds": seconds})
+        _logger.info("model loaded", extra={"model": spec.entry.id, "engine": spec.engine, "seconds": seconds})
     return engines

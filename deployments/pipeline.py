@@ -3,9 +3,9 @@
 from collections.abc import AsyncGenerator
 
 from ray.serve.handle import DeploymentHandle
+from smartlite.codecs.encode import open_encoder
 
 from deployments.handles import RemoteASR, RemoteLLM, RemoteTTS
-from smartlite.codecs.encode import open_encoder
 from smartlite.config import load_settings
 from smartlite.domain.pipeline import TurnEvent, VoiceTurnRequest
 from smartlite.logging import configure_logging

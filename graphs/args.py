@@ -1,4 +1,7 @@
-"""The typed arguments of the graph: what ``serve_config.yaml`` may hold under ``args``. Must not know how they are used."""
+"""The typed arguments of the graph: what ``serve_config.yaml`` may hold under ``args``.
+
+Must not know how they are used.
+"""
 
 from typing import Annotated
 
@@ -79,7 +82,9 @@ class PlatformArgs(_Strict):
         """
         for task, stage in self.stages().items():
             for served in stage.models:
-                entry = catalog.entry(served.model)
+                entry = catalog.find(served.model)
                 if entry.task != task:
-                    raise ConfigurationError(f"The model '{served.model}' does {entry.task}, not {task}.", f"args.{task}")
+                    raise ConfigurationError(
+                        f"The model '{served.model}' does {entry.task}, not {task}.", f"args.{task}"
+                    )
                 parse_options(task, served.engine or entry.engine, served.options)

@@ -4,6 +4,8 @@ from functools import partial
 
 from ray import serve
 from ray.serve import Application
+from smartlite.codecs.encode import open_encoder
+from smartlite.codecs.pool import DecoderPool
 
 from deployments.asr import ASRDeployment
 from deployments.ingress import IngressDeployment
@@ -12,8 +14,6 @@ from deployments.loading import EngineSpec, load_asr, load_llm, load_tts
 from deployments.pipeline import PipelineDeployment
 from deployments.tts import TTSDeployment
 from graphs.args import LLMArgs, PipelineArgs, StageArgs
-from smartlite.codecs.encode import open_encoder
-from smartlite.codecs.pool import DecoderPool
 from smartlite.domain.models import ModelDirectory
 from smartlite.models.catalog import Catalog
 from smartlite.pipeline.voice import VoiceOptions
@@ -50,6 +50,7 @@ def bind_ingress(
 
 def _specs(args: StageArgs, catalog: Catalog) -> list[EngineSpec]:
     return [
-        EngineSpec(served.model, served.engine or catalog.entry(served.model).engine, served.options)
+        EngineSpec(entry, served.engine or entry.engine, served.options)
         for served in args.models
+        for entry in [catalog.find(served.model)]
     ]

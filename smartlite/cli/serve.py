@@ -6,7 +6,9 @@ Must not know routes or engines. Ray reads its environment when it is imported, 
 import asyncio
 import math
 import os
+import shlex
 import signal
+import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -24,7 +26,7 @@ from smartlite.edge.ports import check_ports_free
 from smartlite.edge.ray_environment import ray_environment
 from smartlite.edge.supervisor import EdgeSupervisor
 from smartlite.errors import ConfigurationError, SmartLiteError
-from smartlite.models.catalog import load_catalog
+from smartlite.models.catalog_file import load_catalog
 
 if TYPE_CHECKING:
     from deployments.cluster import LocalCluster
@@ -147,7 +149,7 @@ class _Platform:
     async def _watch(self, started: "asyncio.Task[None]") -> None:
         await started
         if self._edge is not None:
-            await self._edge.wait()
+            await self._edge.wait_failed()
         else:
             await asyncio.Event().wait()
 
@@ -164,12 +166,11 @@ class _Platform:
         say(f"  Dashboard   {self._dashboard}      update with: serve deploy -a {self._dashboard} serve_config.yaml")
         if self._edge is not None:
             say(f"  Edge        http://127.0.0.1:{self._settings.edge_stats_port}/stats")
+        command = shlex.quote(sys.argv[0])
         say("  Try it:")
-        say(f"""    curl -s {url}/v1/audio/speech -H 'Content-Type: application/json' \\
-      -d '{{"model":"tts-1","voice":"alloy","input":"What is the capital of France?"}}' -o question.mp3
-    curl -s {url}/v1/voice/turns -F file=@question.mp3 -F response_format=wav -F stream=false | \\
-      python3 -c 'import base64,json,sys; t=json.load(sys.stdin); print(t["transcript"]["text"], "->", t["reply"]["text"]); \\
-open("answer.wav","wb").write(base64.b64decode(t["audio"]["data"]))'""")
+        say(f"    {command} speak 'What is the capital of France?' -o question.wav")
+        say(f"    {command} ask question.wav -o answer.wav")
+        say(f"    curl -s {url}/v1/voice/turns -F file=@question.wav -F response_format=wav")
         say("  Ctrl-C stops everything.")
 
 

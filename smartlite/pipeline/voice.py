@@ -165,7 +165,7 @@ class VoicePipeline:
                 max_tokens=self._options.max_reply_tokens,
             ),
         )
-        splitter = SentenceSplitter(first_clause_characters=self._options.first_clause_characters)
+        splitter = SentenceSplitter(first_clause_chars=self._options.first_clause_characters)
         async with aclosing(self._llm.chat(asked)) as events:
             async for event in events:
                 if isinstance(event, TextDelta):
@@ -200,7 +200,7 @@ class VoicePipeline:
         await turn.events.put(None)
 
     async def _encode(self, turn: _Turn, pcm: bytes) -> None:
-        samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32) / 32768
+        samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32) / np.float32(32768)
         chunk = AudioChunk(samples, SPEECH_SAMPLE_RATE_HZ)
         turn.speech_s += chunk.duration_s
         if data := await asyncio.to_thread(turn.encoder.encode, chunk):

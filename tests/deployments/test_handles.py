@@ -1,0 +1,138 @@
+"""What becomes of a remote stage's failures, over a handle that is scripted here."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import grpc
+import pytest
+from ray.exceptions import ActorDiedError, RayTaskError
+from ray.serve.exceptions import BackPressureError, RayServeException
+
+from deployments.handles import RemoteStage
+from smartlite.errors import (
+    AudioEmpty,
+    DeadlineExceeded,
+    EngineFailed,
+    Overloaded,
+    ReplicaLost,
+    SmartLiteError,
+    Unavailable,
+)
+
+
+class Response:
+    def __init__(self, events: AsyncGenerator[Any, None]) -> None:
+        self._events = events
+        self.cancelled = False
+
+    def __aiter__(self) -> "Response":
+        return self
+
+    async def __anext__(self) -> Any:
+        return await anext(self._events)
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class Handle:
+    """Satisfies what RemoteStage uses of a DeploymentHandle."""
+
+    def __init__(self, *events: object) -> None:
+        self.events = events
+        self.options_asked: list[dict[str, object]] = []
+        self.response: Response | None = None
+        self.by_reference = False
+
+    def options(self, **options: object) -> "Handle":
+        twin = Handle(*self.events)
+        twin.by_reference = bool(options.get("_by_reference"))
+        twin.response = self.response
+        return twin
+
+    @property
+    def verb(self) -> "Handle":
+        return self
+
+    def remote(self, _request: object) -> Response:
+        self.response = Response(self._play())
+        LAST.append(self)
+        return self.response
+
+    async def _play(self) -> AsyncGenerator[object, None]:
+        for event in self.events:
+            if isinstance(event, BaseException):
+                raise event
+            if event is ...:
+                await asyncio.Event().wait()
+            yield event
+
+
+LAST: list[Handle] = []
+
+
+def stage(*events: object, timeout_s: float = 5) -> RemoteStage:
+    return RemoteStage(Handle(*events), "asr", timeout_s, timeout_s)  # type: ignore[arg-type]
+
+
+async def drain(remote: RemoteStage, size_bytes: int = 0) -> list[object]:
+    return [event async for event in remote.stream("verb", "request", size_bytes)]
+
+
+def crossed(error: SmartLiteError) -> Exception:
+    """The error as it arrives from an actor: an instance of its class and of RayTaskError."""
+    return RayTaskError("transcribe", "Traceback: /secret/path", error).as_instanceof_cause()
+
+
+async def test_events_pass_unchanged() -> None:
+    assert await drain(stage(1, 2, 3)) == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected"),
+    [
+        (crossed(AudioEmpty("The file is empty.", "file")), AudioEmpty),
+        (AudioEmpty("The file is empty.", "file"), AudioEmpty),
+        (crossed(EngineFailed("It failed.")), EngineFailed),
+        (BackPressureError(3, 2), Overloaded),
+        (ActorDiedError(), ReplicaLost),
+        (grpc.RpcError(), ReplicaLost),
+        (RayServeException("gone"), Unavailable),
+        (RayTaskError("f", "Traceback: /secret/path", ValueError("x")), EngineFailed),
+    ],
+)
+async def test_failures_become_our_errors(raised: Exception, expected: type[SmartLiteError]) -> None:
+    with pytest.raises(expected) as caught:
+        await drain(stage(1, raised))
+    assert type(caught.value) is expected
+    assert "secret" not in caught.value.message
+    assert caught.value.__cause__ is None
+
+
+async def test_the_field_of_an_error_crosses() -> None:
+    with pytest.raises(AudioEmpty) as caught:
+        await drain(stage(crossed(AudioEmpty("The file is empty.", "file"))))
+    assert (caught.value.message, caught.value.param) == ("The file is empty.", "file")
+
+
+async def test_a_silent_stage_is_cancelled_at_its_deadline() -> None:
+    with pytest.raises(DeadlineExceeded):
+        await drain(stage(1, ..., timeout_s=0.01))
+    assert LAST[-1].response is not None
+    assert LAST[-1].response.cancelled
+
+
+async def test_closing_early_cancels_the_replicas_work() -> None:
+    events = stage(1, 2, 3).stream("verb", "request")
+    assert await anext(events) == 1
+    await events.aclose()
+    assert LAST[-1].response is not None
+    assert LAST[-1].response.cancelled
+
+
+async def test_a_large_request_goes_through_the_object_store() -> None:
+    await drain(stage(1), size_bytes=1024 * 1024 + 1)
+    assert LAST[-1].by_reference
+    await drain(stage(1), size_bytes=1024 * 1024)
+    assert not LAST[-1].by_reference

@@ -1,0 +1,67 @@
+"""serve_config.yaml is read strictly, and the files that ship are right."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from graphs.config import platform_args, read_serve_config
+from smartlite.errors import ConfigurationError
+from smartlite.models.catalog_file import load_catalog
+
+ROOT = Path(__file__).parents[2]
+CATALOG = load_catalog()
+
+
+def changed(tmp_path: Path, old: str, new: str) -> Path:
+    text = (ROOT / "serve_config.yaml").read_text()
+    assert old in text
+    path = tmp_path / "serve_config.yaml"
+    path.write_text(text.replace(old, new, 1))
+    return path
+
+
+@pytest.mark.parametrize("name", ["serve_config.yaml", "serve_config.gpu.yaml"])
+def test_the_configurations_that_ship_are_right(name: str) -> None:
+    args = platform_args(read_serve_config(ROOT / name, CATALOG))
+    assert args is not None
+    assert args.asr.models[0].model == "whisper-base"
+
+
+def test_the_gpu_profile_shares_one_gpu_in_fractions() -> None:
+    document = yaml.safe_load((ROOT / "serve_config.gpu.yaml").read_text())
+    gpus = {d["name"]: d["ray_actor_options"].get("num_gpus", 0) for d in document["applications"][0]["deployments"]}
+    assert gpus == {"ingress": 0, "pipeline": 0, "asr": 0.25, "tts": 0.25, "llm": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("proxy_location:", "proxy_locatoin:", "unknown key 'proxy_locatoin'. Did you mean 'proxy_location'?"),
+        (
+            "max_ongoing_requests: 256",
+            "max_ongoing_request: 256",
+            "'applications[0].deployments[0].max_ongoing_request'. Did you mean 'max_ongoing_requests'?",
+        ),
+        ("{num_cpus: 0.1}", "{num_cpu: 0.1}", "ray_actor_options.num_cpu'. Did you mean 'num_cpus'?"),
+        ("max_replicas: 1", "max_replica: 1", "autoscaling_config.max_replica'. Did you mean 'max_replicas'?"),
+        ("frame_s: 0.03", "frames: 0.03", "unknown key 'llm.frames'. Did you mean 'frame_s'?"),
+        ("frame_s: 0.03", "frame_s: -1", "'llm.frame_s': Input should be greater than or equal to 0"),
+        ("- model: whisper-base", "- model: whisper-bse", "Did you mean 'whisper-base'?"),
+        ("{threads: 2, parallel: 4", "{threads: 2, paralel: 4", "Did you mean 'parallel'?"),
+        ("- model: en_US-joe-medium", "- model: whisper-base", "does asr, not tts"),
+        ("- name: tts", "- name: ttss", "there is no deployment 'ttss'. Did you mean 'tts'?"),
+        ("- name: smartlite", "- nam: smartlite", "unknown key 'applications[0].nam'. Did you mean 'name'?"),
+        ("proxy_location: HeadOnly", "proxy_location: [", "not YAML"),
+        ("num_replicas: 2 ", "num_replicas: two ", "num_replicas"),
+    ],
+)
+def test_a_wrong_key_or_value_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        read_serve_config(changed(tmp_path, old, new), CATALOG)
+    assert message in caught.value.message
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"nowhere\.yaml: cannot be read"):
+        read_serve_config(tmp_path / "nowhere.yaml", CATALOG)

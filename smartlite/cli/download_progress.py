@@ -5,7 +5,7 @@ from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-from rich.progress import TransferSpeedColumn as SpeedColumn
+from rich.table import Column
 
 from smartlite.models.progress import FetchProgress
 
@@ -23,17 +23,15 @@ class DownloadDisplay:
         self._bars: Progress | None = None
         if visible and console.is_terminal:
             self._bars = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                DownloadColumn(),
-                SpeedColumn(),
-                TimeRemainingColumn(),
+                TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
+                BarColumn(bar_width=16),
+                DownloadColumn(table_column=Column(no_wrap=True)),
+                TimeRemainingColumn(table_column=Column(no_wrap=True)),
+                expand=True,
                 console=console,
             )
 
     def __enter__(self) -> Self:
-        if self._bars:
-            self._bars.start()
         return self
 
     def __exit__(
@@ -46,6 +44,7 @@ class DownloadDisplay:
         """Show how far one item is."""
         key = (progress.model, progress.item)
         if self._bars:
+            self._bars.start()  # at the first item, so that nothing is drawn where nothing is fetched
             if key not in self._tasks:
                 self._tasks[key] = self._bars.add_task(f"{progress.model}: {progress.item}", total=progress.total_bytes)
             self._bars.update(self._tasks[key], completed=progress.done_bytes, total=progress.total_bytes)

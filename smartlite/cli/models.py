@@ -1,24 +1,27 @@
-"""``smartlite models``: list, pull and verify the models of the catalog. Must not know how files are fetched."""
+"""``smartlite models``: list, pull and verify the models of the catalog. Must not know how files are fetched.
+
+Exit codes: 0 all is well, 1 something is missing, wrong or failed, 2 wrong usage; errors that are raised get theirs
+in ``smartlite.cli.main``.
+"""
 
 import json
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Annotated, NoReturn
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from smartlite.cli.download_progress import DownloadDisplay
-from smartlite.config import load_settings
-from smartlite.errors import ConfigurationError, ModelNotFound, ModelStoreError
+from smartlite.config import Settings, load_settings
+from smartlite.errors import ModelStoreError
 from smartlite.models.catalog import Catalog, ModelEntry
 from smartlite.models.catalog_file import load_catalog
 from smartlite.models.store import ModelStatus, ModelStore
 from smartlite.storage.objects import FsspecObjectStore
 
-FAILED = 1
-WRONG_USAGE = 2
+_FAILED: Final = 1
 
 app = typer.Typer(
     help="The models of the catalog: list them, pull them, check their bytes.",
@@ -38,23 +41,19 @@ class _Workplace:
 
     def select(self, names: list[str] | None, every: bool) -> tuple[ModelEntry, ...]:
         if names and every:
-            _stop("name models or say --all, not both", WRONG_USAGE)
+            raise typer.BadParameter("name models or say --all, not both")
         if every:
             return self.catalog.models
         if not names:
             return self.catalog.default
-        try:
-            found = [self.catalog.find(name) for name in names]
-        except ModelNotFound as error:
-            _stop(error.message, WRONG_USAGE)
-        return tuple({entry.id: entry for entry in found}.values())
+        return tuple({entry.id: entry for entry in map(self.catalog.find, names)}.values())
 
 
 @app.command("list")
 def list_models(as_json: _Json = False) -> None:
     """Show every model of the catalog and whether it is on this machine."""
     place = _open()
-    statuses = [(entry, _or_stop(place.store.status, entry)) for entry in place.catalog.models]
+    statuses = [(entry, place.store.status(entry)) for entry in place.catalog.models]
     if as_json:
         _print_json([_describe(entry) | _outcome(status) for entry, status in statuses])
         return
@@ -85,10 +84,11 @@ def list_models(as_json: _Json = False) -> None:
 def pull(models: _Names = None, every: _All = False, as_json: _Json = False) -> None:
     """Fetch models (the default set if none is named) and read every byte of those that are there."""
     place = _open()
+    entries = place.select(models, every)
     failures: dict[str, str] = {}
     outcomes: list[dict[str, object]] = []
     with DownloadDisplay(Console(stderr=True), visible=not as_json) as display:
-        for entry in place.select(models, every):
+        for entry in entries:
             try:
                 files = place.store.pull(entry, display.update)
             except ModelStoreError as error:
@@ -101,16 +101,16 @@ def pull(models: _Names = None, every: _All = False, as_json: _Json = False) -> 
     if as_json:
         _print_json(outcomes)
     elif failures:
-        _complain("\n".join(failures.values()))
+        typer.echo("\n".join(failures.values()), err=True)
     if failures:
-        raise typer.Exit(FAILED)
+        raise typer.Exit(_FAILED)
 
 
 @app.command()
 def verify(models: _Names = None, every: _All = False, as_json: _Json = False) -> None:
     """Read every byte of models (the default set if none is named) and compare it with the catalog; mends nothing."""
     place = _open()
-    statuses = [_or_stop(place.store.verify, entry) for entry in place.select(models, every)]
+    statuses = [place.store.verify(entry) for entry in place.select(models, every)]
     if as_json:
         _print_json([_outcome(status) for status in statuses])
     else:
@@ -122,24 +122,32 @@ def verify(models: _Names = None, every: _All = False, as_json: _Json = False) -
     wrong = [status.id for status in statuses if not status.complete]
     if wrong:
         if not as_json:
-            _complain(f"To mend them: smartlite models pull {' '.join(wrong)}")
-        raise typer.Exit(FAILED)
+            typer.echo(f"To mend them: smartlite models pull {' '.join(wrong)}", err=True)
+        raise typer.Exit(_FAILED)
+
+
+def pull_missing(catalog: Catalog, names: Iterable[str], settings: Settings) -> None:
+    """Have models on this node before replicas ask for them, so that a person sees the downloads.
+
+    Shows nothing and reads no file where all of them are there.
+
+    Raises:
+        ModelNotFound: 404, the catalog has no model of this name.
+        ModelStoreError: A model cannot be fetched or kept.
+    """
+    store = _open_store(settings)
+    with DownloadDisplay(Console(stderr=True)) as display:
+        for name in names:
+            store.ensure_local(catalog.find(name), display.update)
 
 
 def _open() -> _Workplace:
-    try:
-        settings = load_settings()
-        store = ModelStore(FsspecObjectStore(settings.objects_url), settings.model_cache_dir)
-        return _Workplace(load_catalog(settings.catalog), store)
-    except ConfigurationError as error:
-        _stop(error.message, WRONG_USAGE)
+    settings = load_settings()
+    return _Workplace(load_catalog(settings.catalog), _open_store(settings))
 
 
-def _or_stop(look: Callable[[ModelEntry], ModelStatus], entry: ModelEntry) -> ModelStatus:
-    try:
-        return look(entry)
-    except ModelStoreError as error:
-        _stop(error.message, FAILED)
+def _open_store(settings: Settings) -> ModelStore:
+    return ModelStore(FsspecObjectStore(settings.objects_url), settings.model_cache_dir)
 
 
 def _describe(entry: ModelEntry) -> dict[str, object]:
@@ -148,27 +156,17 @@ def _describe(entry: ModelEntry) -> dict[str, object]:
 
 
 def _outcome(status: ModelStatus) -> dict[str, object]:
-    files: Iterable[dict[str, object]] = (
-        {"name": file.name, "size_bytes": file.size_bytes, "cached": file.cached, "stored": file.stored}
-        for file in status.files
-    )
-    return {"id": status.id, "ok": status.complete, "state": _state(status), "files": list(files)}
+    files = [asdict(file) for file in status.files]
+    return {"id": status.id, "ok": status.complete, "state": _state(status), "files": files}
 
 
 def _state(status: ModelStatus) -> str:
     if status.damaged:
         return "damaged"
-    return "ready" if status.complete else "not pulled"
+    if not status.complete:
+        return "not pulled"
+    return "unchecked" if "unchecked" in {file.cached for file in status.files} else "ready"
 
 
 def _print_json(models: list[dict[str, object]]) -> None:
     typer.echo(json.dumps({"models": models}, indent=2))
-
-
-def _complain(message: str) -> None:
-    typer.echo(message, err=True)
-
-
-def _stop(message: str, status: int) -> NoReturn:
-    _complain(f"error: {message}")
-    raise typer.Exit(status)

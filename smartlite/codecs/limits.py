@@ -1,0 +1,22 @@
+"""What an audio file may be before and after decoding. Must not know formats or who decodes."""
+
+from dataclasses import dataclass
+
+_MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class AudioLimits:
+    """Bounds on one recording, checked in this order, each before more work is spent on it."""
+
+    max_bytes: int = 25 * _MIB
+    """Size of the file as sent."""
+    max_streams: int = 8
+    """Audio, video and other streams that a container may hold; the first audio stream is decoded."""
+    min_sample_rate_hz: int = 8_000
+    max_sample_rate_hz: int = 192_000
+    max_channels: int = 8
+    max_duration_s: float = 1800.0
+    max_decoded_bytes: int = 2048 * _MIB
+    """Samples x channels x 4 of the whole recording at its own rate: a bound on work, since no more than 1 MiB of it
+    is ever held. 2 GiB are 30 minutes of 48 kHz 5.1, or of 96 kHz stereo."""

@@ -1,0 +1,125 @@
+"""A VITS graph in an onnxruntime session: the device it runs on, one run, and the end of a run that nobody wants.
+
+Must not know text, phonemes or threads.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from smartlite.engines.waveform import Samples
+from smartlite.errors import ConfigurationError, EngineFailed
+
+Device = Literal["auto", "cpu", "cuda"]
+
+_CUDA: Final = "CUDAExecutionProvider"
+_CPU: Final = "CPUExecutionProvider"
+_SINGLE_SPEAKER_INPUTS: Final = {"input", "input_lengths", "scales"}
+_ERRORS_ONLY: Final = 3
+
+
+class VitsGraph:
+    """A loaded graph. Runs are independent of each other and may come from any thread."""
+
+    def __init__(self, path: Path, device: Device, threads: int, *, multi_speaker: bool) -> None:
+        """Load the graph.
+
+        Args:
+            path: The .onnx file.
+            device: auto takes CUDA if this build of onnxruntime has it.
+            threads: Of one run, on the CPU.
+            multi_speaker: Whether the voice's configuration has more than one speaker.
+
+        Raises:
+            ConfigurationError: onnxruntime is missing, has no such device, or the file is no graph of this kind.
+        """
+        try:
+            import onnxruntime
+            from onnxruntime.capi import onnxruntime_pybind11_state as errors
+        except ImportError as error:
+            raise ConfigurationError(
+                "onnxruntime is not installed; install it with: pip install 'smartlite[cpu]'"
+            ) from error
+        self._onnxruntime = onnxruntime
+        self._errors: tuple[type[Exception], ...] = (
+            errors.Fail,
+            errors.InvalidArgument,
+            errors.InvalidGraph,
+            errors.InvalidProtobuf,
+            errors.NoSuchFile,
+            errors.NotImplemented,
+            errors.RuntimeException,
+            RuntimeError,
+            ValueError,
+        )
+        available = onnxruntime.get_available_providers()
+        if device == "cuda" and _CUDA not in available:
+            raise ConfigurationError(
+                "onnxruntime has no CUDA here; install onnxruntime-gpu or set device to cpu.", "device"
+            )
+        on_cuda = device != "cpu" and _CUDA in available
+        settings = onnxruntime.SessionOptions()
+        settings.intra_op_num_threads = threads
+        settings.inter_op_num_threads = 1
+        settings.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+        settings.log_severity_level = _ERRORS_ONLY
+        # Every sentence has another length: an exhaustive search for convolutions would be repeated for each.
+        cuda: list[Any] = [(_CUDA, {"cudnn_conv_algo_search": "HEURISTIC"})] if on_cuda else []
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), settings, providers=[*cuda, _CPU])
+        except self._errors as error:
+            raise ConfigurationError(f"{path.name} is not a graph that onnxruntime can load: {error}") from error
+        if device == "cuda" and _CUDA not in self._session.get_providers():
+            raise ConfigurationError("onnxruntime could not start CUDA; see its messages above.", "device")
+        expected = _SINGLE_SPEAKER_INPUTS | ({"sid"} if multi_speaker else set())
+        if (inputs := {each.name for each in self._session.get_inputs()}) != expected:
+            raise ConfigurationError(f"{path.name} takes {sorted(inputs)}, a voice like this takes {sorted(expected)}.")
+
+    def new_run(self) -> "Run":
+        """A run that can be ended from another thread."""
+        options = self._onnxruntime.RunOptions()
+        options.log_severity_level = _ERRORS_ONLY + 1  # the end of a run is not an error worth a line
+        return Run(options)
+
+    def speak(self, ids: Sequence[int], scales: tuple[float, float, float], speaker: int | None, run: "Run") -> Samples:
+        """Run the graph once. Blocks.
+
+        Args:
+            ids: Phoneme ids with start, pads and end.
+            scales: Noise, length and noise of the durations, as the graph takes them.
+            speaker: For a graph with several.
+            run: Ends this run early when asked.
+
+        Returns:
+            Shape (n,), about [-1, 1], n a multiple of the hop length.
+
+        Raises:
+            EngineFailed: 500, the graph failed, was ended, or gave numbers that are no audio.
+        """
+        inputs = {
+            "input": np.array([ids], dtype=np.int64),
+            "input_lengths": np.array([len(ids)], dtype=np.int64),
+            "scales": np.array(scales, dtype=np.float32),
+        }
+        if speaker is not None:
+            inputs["sid"] = np.array([speaker], dtype=np.int64)
+        try:
+            samples: Samples = self._session.run(None, inputs, run.options)[0].reshape(-1)
+        except self._errors as error:
+            raise EngineFailed(f"onnxruntime failed: {str(error)[:200]}") from error
+        if not np.isfinite(samples).all():
+            raise EngineFailed("The voice gave samples that are not numbers.")
+        return samples
+
+
+class Run:
+    """One run of a graph, to be ended early: measured, onnxruntime returns within 5 ms."""
+
+    def __init__(self, options: Any) -> None:
+        self.options = options
+
+    def end(self) -> None:
+        """End the run now, or as soon as it begins."""
+        self.options.terminate = True

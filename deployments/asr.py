@@ -18,8 +18,8 @@ class Decoder(Protocol):
         """Mono samples at 16 kHz; raises the audio errors of ``smartlite.errors``."""
         ...
 
-    def close(self) -> None:
-        """Give back what it holds."""
+    async def start(self) -> None:
+        """Have a decoder ready; does nothing where one is."""
         ...
 
 
@@ -49,12 +49,11 @@ class ASRDeployment:
         yield TranscriptFinished(decode_s=decoded - began, transcribe_s=time.monotonic() - decoded)
 
     async def check_health(self) -> None:
-        """Serve replaces the replica when this raises."""
+        """Serve replaces the replica when this raises; its first call makes the decoder ready before any request."""
+        await self._decoder.start()
         for engine in self._engines.values():
             await engine.check_health()
 
     def __del__(self) -> None:
         for engine in getattr(self, "_engines", {}).values():
-            engine.close()
-        if decoder := getattr(self, "_decoder", None):
-            decoder.close()
+            engine.close()  # the decoder's processes end with this one

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from smartlite.codecs.limits import AudioLimits
+from smartlite.codecs.pool import DecoderPool
 from smartlite.config import Settings, load_settings
 from smartlite.domain.models import ModelFiles
 from smartlite.engines.protocols import ASREngine, Engine, LLMEngine, TTSEngine
@@ -32,6 +34,13 @@ class EngineSpec:
 def open_store(settings: Settings) -> ModelStore:
     """Open the model store that the settings name."""
     return ModelStore(FsspecObjectStore(settings.objects_url), settings.model_cache_dir)
+
+
+def open_decoder() -> DecoderPool:
+    """Open the audio gate with the limits that the settings have."""
+    settings = load_settings()
+    limits = AudioLimits(max_bytes=settings.max_upload_bytes, max_duration_s=settings.max_audio_duration_s)
+    return DecoderPool(limits)
 
 
 def load_asr(specs: Iterable[EngineSpec]) -> dict[str, ASREngine]:

@@ -3,10 +3,12 @@
 from collections.abc import AsyncGenerator
 
 from ray.serve.handle import DeploymentHandle
-from smartlite.codecs.encode import open_encoder
 
 from deployments.handles import RemoteASR, RemoteLLM, RemoteTTS
+from smartlite.codecs.encode import open_encoder
+from smartlite.codecs.whole import WholeFileEncoder
 from smartlite.config import load_settings
+from smartlite.domain.audio import SPEECH_SAMPLE_RATE_HZ, AudioFormat, SpeechEncoder
 from smartlite.domain.pipeline import TurnEvent, VoiceTurnRequest
 from smartlite.logging import configure_logging
 from smartlite.pipeline.voice import VoiceOptions, VoicePipeline
@@ -25,10 +27,14 @@ class PipelineDeployment:
             RemoteASR(asr, "asr", *waits),
             RemoteLLM(llm, "llm", *waits),
             RemoteTTS(tts, "tts", *waits),
-            open_encoder,
+            _open_encoder,
             options,
         )
 
     def run_turn(self, request: VoiceTurnRequest) -> AsyncGenerator[TurnEvent, None]:
         """See PipelineStage."""
         return self._voice.run_turn(request)
+
+
+def _open_encoder(audio_format: AudioFormat, whole: bool) -> SpeechEncoder:
+    return WholeFileEncoder(audio_format) if whole else open_encoder(audio_format, SPEECH_SAMPLE_RATE_HZ)

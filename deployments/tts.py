@@ -20,11 +20,11 @@ class TTSDeployment:
 
     Args:
         load: Loads and starts the engines, by model id; called once, here.
-        open_encoder: Opens a streaming encoder for a format.
+        open_encoder: Opens a streaming encoder for a format, fed at the given rate.
     """
 
     def __init__(
-        self, load: Callable[[], Mapping[str, TTSEngine]], open_encoder: Callable[[AudioFormat], SpeechEncoder]
+        self, load: Callable[[], Mapping[str, TTSEngine]], open_encoder: Callable[[AudioFormat, int], SpeechEncoder]
     ) -> None:
         self._engines = load()
         self._open_encoder = open_encoder
@@ -34,20 +34,22 @@ class TTSDeployment:
         engine = self._engines.get(request.model)
         if engine is None:
             raise ModelNotFound(f"The model '{request.model}' is not loaded here.", "model")
-        encoder = self._open_encoder(request.format)
+        encoder: SpeechEncoder | None = None
         began = time.monotonic()
         first_audio_s = 0.0
         duration_s = 0.0
         async with aclosing(engine.synthesize(request.text, request.options)) as sentences:
             async for sentence in sentences:
+                encoder = encoder or self._open_encoder(request.format, sentence.audio.sample_rate_hz)
                 duration_s += sentence.audio.duration_s
                 for data in _cut(await asyncio.to_thread(encoder.encode, sentence.audio)):
                     first_audio_s = first_audio_s or time.monotonic() - began
                     yield SpeechChunk(data)
-        for data in _cut(await asyncio.to_thread(encoder.finish)):
-            yield SpeechChunk(data)
-        if not duration_s:
+        if encoder is None:
             raise EngineFailed("The speech synthesis ended without audio.")
+        for data in _cut(await asyncio.to_thread(encoder.finish)):
+            first_audio_s = first_audio_s or time.monotonic() - began
+            yield SpeechChunk(data)
         yield SpeechFinished(duration_s, len(request.text), first_audio_s, time.monotonic() - began)
 
     async def check_health(self) -> None:

@@ -4,16 +4,15 @@ from functools import partial
 
 from ray import serve
 from ray.serve import Application
-from smartlite.codecs.encode import open_encoder
-from smartlite.codecs.pool import DecoderPool
 
 from deployments.asr import ASRDeployment
 from deployments.ingress import IngressDeployment
 from deployments.llm import LLMDeployment
-from deployments.loading import EngineSpec, load_asr, load_llm, load_tts
+from deployments.loading import EngineSpec, load_asr, load_llm, load_tts, open_decoder
 from deployments.pipeline import PipelineDeployment
 from deployments.tts import TTSDeployment
 from graphs.args import LLMArgs, PipelineArgs, StageArgs
+from smartlite.codecs.encode import open_encoder
 from smartlite.domain.models import ModelDirectory
 from smartlite.models.catalog import Catalog
 from smartlite.pipeline.voice import VoiceOptions
@@ -21,7 +20,7 @@ from smartlite.pipeline.voice import VoiceOptions
 
 def bind_asr(args: StageArgs, catalog: Catalog) -> Application:
     """The ASR stage."""
-    return serve.deployment(ASRDeployment, name="asr").bind(partial(load_asr, _specs(args, catalog)), DecoderPool)
+    return serve.deployment(ASRDeployment, name="asr").bind(partial(load_asr, _specs(args, catalog)), open_decoder)
 
 
 def bind_llm(args: LLMArgs, catalog: Catalog) -> Application:

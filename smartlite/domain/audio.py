@@ -51,7 +51,7 @@ class AudioChunk:
 class SpeechEncoder(Protocol):
     """Makes one file of a run of chunks; ``smartlite.codecs`` has the real ones."""
 
-    def encode(self, audio: AudioChunk) -> bytes:
+    def encode(self, chunk: AudioChunk) -> bytes:
         """The bytes that are ready once this chunk is in; may be empty."""
         ...
 

@@ -80,9 +80,9 @@ class Counts:
         self.whole = whole
         self.samples = 0
 
-    def encode(self, audio: AudioChunk) -> bytes:
-        assert audio.samples.dtype == np.float32
-        self.samples += len(audio.samples)
+    def encode(self, chunk: AudioChunk) -> bytes:
+        assert chunk.samples.dtype == np.float32
+        self.samples += len(chunk.samples)
         return b"" if self.whole else b"part"
 
     def finish(self) -> bytes:

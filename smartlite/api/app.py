@@ -1,0 +1,45 @@
+"""The gateway's app, put together: routers by API version, middleware, error handlers, documentation.
+
+Must not know who runs it: an ingress replica or a test.
+"""
+
+from importlib.metadata import version
+from typing import Final
+
+from fastapi import APIRouter, FastAPI
+
+from smartlite.api.docs import add_docs
+from smartlite.api.errors import exception_handlers
+from smartlite.api.middleware import middleware_stack
+from smartlite.api.routes import chat, health, models, speech, transcriptions, voice
+from smartlite.api.services import Services
+
+ROUTERS: Final[dict[str, tuple[APIRouter, ...]]] = {
+    "": (health.router,),
+    "/v1": (models.router, chat.router, transcriptions.router, speech.router, voice.router),
+}
+"""Prefix to routers; another version of the API is another line."""
+
+
+def create_app(services: Services) -> FastAPI:
+    """Build the gateway around ``services``; routes find them in ``app.state.services``."""
+    app = FastAPI(
+        title="SmartLite",
+        version=version("smartlite"),
+        description=(
+            "Speech recognition, language models, speech synthesis and voice turns behind one gateway that speaks "
+            "OpenAI's wire format: point any OpenAI client's `base_url` at `/v1`."
+        ),
+        docs_url=None,
+        redoc_url=None,
+        # A redirect would repeat the client's Host header, and no official client needs one.
+        redirect_slashes=False,
+        middleware=middleware_stack(services.settings),
+        exception_handlers=exception_handlers(),
+    )
+    app.state.services = services
+    for prefix, routers in ROUTERS.items():
+        for router in routers:
+            app.include_router(router, prefix=prefix)
+    add_docs(app)
+    return app

@@ -1,0 +1,43 @@
+"""The id of every request: the client's if it is well formed, else a new one; on every log line and every answer.
+
+Must not know what it is used for.
+"""
+
+import re
+from typing import Final
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from smartlite.domain.ids import new_id
+from smartlite.logging import request_id
+
+HEADER: Final = "x-request-id"
+_ALLOWED: Final = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
+"""Safe in a header, a log line, a file name and a query."""
+
+
+class RequestIDMiddleware:
+    """Reads or makes the id, and puts it on the answer exactly once."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).getlist(HEADER)
+        # Two ids are as good as none: whoever reads the log could not tell which is meant.
+        value = given[0] if len(given) == 1 and _ALLOWED.fullmatch(given[0]) else new_id("req")
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)[HEADER] = value
+            await send(message)
+
+        token = request_id.set(value)
+        try:
+            await self._app(scope, receive, send_with_id)
+        finally:
+            request_id.reset(token)

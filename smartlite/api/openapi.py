@@ -1,0 +1,45 @@
+"""Pieces of OpenAPI that routes put into their own description. Must not know any route."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from smartlite.api.schemas.errors import ErrorResponse
+
+_WHEN: Final[dict[int, str]] = {
+    400: "A parameter is missing, has the wrong type or a value that is not allowed; or the body is not JSON.",
+    404: "There is no such address, or no such model for this task.",
+    405: "The address exists, the method does not; see the header `Allow`.",
+    413: "The body, or the audio in it, is larger or longer than the limit.",
+    415: "The content is of a kind that this route does not take.",
+    422: "The request is well formed, its content cannot be processed.",
+    429: "Every replica is busy; see the header `Retry-After`.",
+    500: "The server had an error.",
+    503: "A part of the platform is not ready; see the header `Retry-After`.",
+    504: "A stage did not answer in time.",
+}
+
+COMMON_ERRORS: Final = (400, 404, 405, 413, 415, 429, 500, 503, 504)
+"""What every route that asks a stage may answer."""
+
+
+def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The ``responses=`` of a route: each status with the error schema."""
+    return {
+        status: {"model": ErrorResponse, "description": _WHEN.get(status, HTTPStatus(status).phrase)}
+        for status in statuses
+    }
+
+
+def json_request_body(model: type[BaseModel], examples: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The ``openapi_extra=`` of a route whose body is read by the JSON gate and not by FastAPI.
+
+    Args:
+        model: What the gate checks.
+        examples: By name, ``{"summary": str, "value": body}``.
+    """
+    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    content = {"application/json": {"schema": schema, "examples": dict(examples)}}
+    return {"requestBody": {"required": True, "content": content}}

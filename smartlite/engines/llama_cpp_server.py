@@ -1,0 +1,125 @@
+"""llama.cpp's server inside this process: its options, and a start that leaves nobody else a way to reach it.
+
+Must not know messages or answers.
+"""
+
+import os
+import secrets
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import Field, model_validator
+
+from smartlite.engines.llama_cpp_answer import LIBRARY_ERRORS
+from smartlite.engines.protocols import EngineOptions
+from smartlite.errors import ConfigurationError
+
+_SOCKET_PATH_MAX_BYTES: Final = 107
+"""``sun_path`` of unix(7) less its final NUL."""
+
+
+class LlamaCppOptions(EngineOptions):
+    """What an operator may turn. Measured on 2 AVX2 cores with SmolLM2-135M Q4_1."""
+
+    context_tokens: int = Field(default=8192, ge=256)
+    """Tokens of all slots together, prompts and answers; each request may use ``context_tokens / parallel``."""
+    parallel: int = Field(default=4, ge=1, le=64)
+    """Slots: requests computed at once in shared batches. More wait their turn."""
+    max_waiting: int = Field(default=64, ge=0)
+    """Requests that may wait for a slot; the next is refused with 429."""
+    threads: int | None = Field(default=None, ge=1, le=256)
+    """Threads that compute; None takes every core this process may run on, at most 8. (2 threads against 1: prompts
+    436 against 235 tokens/s, answers 160 against 135.)"""
+    batch_tokens: int = Field(default=16, ge=1, le=8192)
+    """Prompt tokens computed at one go, at least ``parallel``. A cancelled request ends between two batches, so this
+    bounds how long it goes on: on 2 cores 16 tokens take 50 ms at the start of a context and 100 ms at 1,500 tokens
+    (32: 95 and 190; 128: 350 and 435), and cost 10 to 20 % of the prompt speed. With a GPU take 512 or more."""
+    gpu_layers: int = Field(default=-1, ge=-1)
+    """Layers computed by a GPU that this build of the library can use; -1 is all, 0 is none."""
+    prompt_cache_mb: int = Field(default=128, ge=0)
+    """MiB of memory for the state of prompts that no slot holds any more; 0 is none. (The library's own default is
+    8,192.)"""
+    seed: int | None = None
+    """Seed of requests that bring none; None draws a new one each time."""
+    top_k: int = Field(default=40, ge=0)
+    """Only so many likeliest tokens are drawn from; 0 is no limit."""
+    min_p: float = Field(default=0.05, ge=0.0, le=1.0)
+    """Tokens less likely than this share of the likeliest are not drawn; 0 is no limit."""
+    chat_template: str | None = Field(default=None, min_length=1)
+    """Jinja template in place of the model's own."""
+    silence_timeout_s: float = Field(default=120.0, gt=0.0)
+    """Longest wait in seconds for a sign of life of the library in a running request."""
+
+    @model_validator(mode="after")
+    def _every_slot_fits_into_a_batch(self) -> "LlamaCppOptions":
+        if self.batch_tokens < self.parallel:
+            msg = f"batch_tokens ({self.batch_tokens}) must be at least parallel ({self.parallel})"
+            raise ValueError(msg)
+        return self
+
+
+def open_server(path: Path, options: LlamaCppOptions) -> Any:
+    """Load the weights and start the library's threads.
+
+    Raises:
+        ConfigurationError: The library is missing, cannot load the file, or would listen where others can connect.
+    """
+    try:
+        import xllamacpp
+    except ImportError as error:
+        raise ConfigurationError("xllamacpp is not installed: pip install 'smartlite[cpu]'.", "engine") from error
+    folder = _socket_folder()
+    try:
+        server = xllamacpp.Server(_parameters(xllamacpp, path, options, folder / "s.sock"))
+        # The first request also keeps us from a race of the library: a Server dropped right after it was made hangs.
+        answer = server.handle_chat_completions({"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1})
+    except LIBRARY_ERRORS as error:
+        raise ConfigurationError(
+            f"llama.cpp cannot run {path}: it is damaged, cut off or of an unknown kind, or context_tokens="
+            f"{options.context_tokens} needs more memory than there is. {error}"
+        ) from error
+    finally:
+        # The listener lives on without a name, so nobody can connect any more and no stale socket is ever left.
+        shutil.rmtree(folder, ignore_errors=True)
+    if "choices" not in answer:
+        raise ConfigurationError(f"{path}: the model cannot answer: {answer}")
+    if not str(server.listening_address).startswith("unix:"):
+        raise ConfigurationError(f"xllamacpp listens on {server.listening_address}, not on a unix socket.")
+    return server
+
+
+def _parameters(library: Any, path: Path, options: LlamaCppOptions, socket: Path) -> Any:
+    threads = options.threads or min(8, len(os.sched_getaffinity(0)))
+    parameters = library.CommonParams()
+    parameters.model.path = str(path)
+    parameters.n_ctx = options.context_tokens
+    parameters.n_parallel = options.parallel
+    parameters.n_batch = parameters.n_ubatch = options.batch_tokens
+    parameters.n_gpu_layers = options.gpu_layers
+    parameters.cache_ram_mib = options.prompt_cache_mb
+    for cpu in (parameters.cpuparams, parameters.cpuparams_batch):
+        cpu.n_threads = threads
+        # No busy waiting: as fast (162 against 159 tokens/s), and the cores are shared with the other stages.
+        cpu.poll = 0
+    parameters.fit_params = False  # what the operator wrote holds
+    parameters.prefill_assistant = False  # a conversation that ends with an answer gets a new one, not its continuation
+    parameters.chat_template = options.chat_template or ""
+    parameters.hostnames = [str(socket)]
+    parameters.api_keys = [secrets.token_urlsafe(32)]
+    parameters.n_threads_http = 1
+    parameters.endpoint_metrics = True  # what check_health asks
+    parameters.ui = False
+    parameters.verbosity = 0
+    return parameters
+
+
+def _socket_folder() -> Path:
+    """Make a folder of mode 0700 whose path is short enough for a unix socket in it."""
+    for parent in (tempfile.gettempdir(), "/tmp"):  # noqa: S108 - mkdtemp makes the name unguessable
+        folder = Path(tempfile.mkdtemp(prefix="llama-", dir=parent))
+        if len(os.fsencode(folder / "s.sock")) <= _SOCKET_PATH_MAX_BYTES:
+            return folder
+        folder.rmdir()
+    raise ConfigurationError("No folder for a socket: the paths are longer than 107 bytes.", "TMPDIR")

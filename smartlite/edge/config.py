@@ -64,11 +64,15 @@ def write_config(directory: Path, settings: Settings, instance: str) -> Path:
     servers = {f"replica-{port}": port for port in settings.replica_port_range}
     state_file = directory / "servers.state"
     state_file.write_text(_STATE_HEADER + "".join(_stopped(number, *server) for number, server in _numbered(servers)))
-    text = Template(files("smartlite.edge").joinpath("haproxy.cfg.tmpl").read_text(encoding="utf-8")).substitute(
+    lua_file = directory / "refuse_upload.lua"
+    lua_file.write_text(_source("refuse_upload.lua"))
+    text = Template(_source("haproxy.cfg.tmpl")).substitute(
         bind_address=_address(settings.host, settings.port),
         buffer_bytes=BUFFER_BYTES,
+        directory=directory,
         error_files="\n".join(error_files),
         instance=instance,
+        lua_file=lua_file,
         max_connections=_max_connections(),
         max_upload_bytes=settings.max_upload_bytes,
         pure_post_routes=" ".join(PURE_POST_ROUTES),
@@ -92,6 +96,10 @@ def replica_connections(max_concurrent_requests: int) -> int:
     return max(1, max_concurrent_requests - max(2, max_concurrent_requests // 20))
 
 
+def _source(*path: str) -> str:
+    return files("smartlite.edge").joinpath(*path).read_text(encoding="utf-8")
+
+
 def _numbered(servers: dict[str, int]) -> "enumerate[tuple[str, int]]":
     return enumerate(servers.items(), start=1)
 
@@ -102,8 +110,7 @@ def _stopped(number: int, name: str, port: int) -> str:
 
 def _error_answer(status: int) -> bytes:
     """Give a file of ``errors/`` the line ends and the length that HTTP wants."""
-    source = files("smartlite.edge").joinpath("errors", f"{status}.http").read_text(encoding="utf-8")
-    head, _, body = source.partition("\n\n")
+    head, _, body = _source("errors", f"{status}.http").partition("\n\n")
     content = body.strip().encode()
     lines = [*head.splitlines(), f"Content-Length: {len(content)}", "", ""]
     return "\r\n".join(lines).encode() + content

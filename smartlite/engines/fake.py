@@ -23,7 +23,14 @@ from smartlite.domain.sentences import split_sentences
 from smartlite.domain.tts import SpokenSentence, SynthesizeOptions
 from smartlite.domain.usage import TokenUsage
 from smartlite.engines.protocols import EngineOptions
-from smartlite.errors import ContextLengthExceeded, EngineFailed, InvalidRequest, TextEmpty, VoiceNotFound
+from smartlite.errors import (
+    ContextLengthExceeded,
+    EngineFailed,
+    InvalidRequest,
+    ModelNotReady,
+    TextEmpty,
+    VoiceNotFound,
+)
 
 _WORDS: Final = (  # noqa: SIM905 - read as text
     "alpha bravo charlie delta echo foxtrot golf hotel india juliet kilo lima mike november oscar papa quebec romeo "
@@ -57,6 +64,10 @@ class _Fake:
         if self._state != "started":
             raise EngineFailed(f"The fake engine of '{self._files.id}' is {self._state}.")
 
+    def _check_started(self) -> None:
+        if self._state != "started":
+            raise ModelNotReady(f"The model '{self._files.id}' is not loaded.")
+
     def close(self) -> None:
         """Nothing to give back."""
         self._state = "closed"
@@ -83,13 +94,14 @@ class FakeASR(_Fake):
         Raises:
             InvalidRequest: 400, a language that does not exist or that the model does not know.
         """
-        await self.check_health()
+        self._check_started()
         if audio.sample_rate_hz != RECOGNITION_SAMPLE_RATE_HZ:
             raise EngineFailed(f"Audio at {audio.sample_rate_hz} Hz; ASR engines take {RECOGNITION_SAMPLE_RATE_HZ} Hz.")
-        language = language_code(options.language or self._options.language)
+        asked = options.language or self._options.language
+        language = language_code(asked)
         known = self._files.languages
         if language is None or (known and language not in known):
-            raise InvalidRequest(f"The model '{self._files.id}' does not know the language '{language}'.", "language")
+            raise InvalidRequest(f"The model '{self._files.id}' does not know the language '{asked[:32]}'.", "language")
         if options.task == "translate" and known == ("en",):
             raise InvalidRequest(f"The model '{self._files.id}' knows only English and cannot translate.", "model")
         await asyncio.sleep(self._options.latency_s)
@@ -150,7 +162,7 @@ class FakeLLM(_Fake):
         Raises:
             ContextLengthExceeded: 400, the messages leave no room for an answer.
         """
-        await self.check_health()
+        self._check_started()
         prompt_tokens = sum(len(_TOKEN.findall(message.content)) + 1 for message in messages)
         room = self._options.context_tokens - prompt_tokens
         if room < 1:
@@ -201,7 +213,7 @@ class FakeTTS(_Fake):
             VoiceNotFound: 400; a model without voices has one, called ``fake``.
             TextEmpty: 400, there is no letter or digit in the text.
         """
-        await self.check_health()
+        self._check_started()
         voices = [voice.id for voice in self._files.voices] or [_FAKE_VOICE]
         if options.voice not in voices:
             raise VoiceNotFound(

@@ -19,7 +19,7 @@ from smartlite.domain.audio import RECOGNITION_SAMPLE_RATE_HZ, AudioChunk
 from smartlite.domain.languages import language_code
 from smartlite.domain.models import ModelFiles
 from smartlite.engines.protocols import EngineOptions
-from smartlite.errors import ConfigurationError, EngineFailed, InvalidRequest
+from smartlite.errors import ConfigurationError, EngineFailed, InvalidRequest, ModelNotReady
 
 _FALLBACK_TEMPERATURES: Final = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 """Tried in turn while a window's text is too repetitive or too unlikely (Radford et al., 2022, section 4.5)."""
@@ -129,9 +129,11 @@ class FasterWhisper:
 
         Raises:
             InvalidRequest: 400, a language that the model does not know, a translation by an English-only model.
-            EngineFailed: 500, the library failed, or the engine is not started.
+            EngineFailed: 500, the library failed.
+            ModelNotReady: 503, the engine is not started, or was closed meanwhile.
         """
-        await self.check_health()
+        if self._model is None:
+            raise self._not_ready()
         if audio.sample_rate_hz != RECOGNITION_SAMPLE_RATE_HZ:
             raise EngineFailed(f"Audio at {audio.sample_rate_hz} Hz; the engine takes {RECOGNITION_SAMPLE_RATE_HZ} Hz.")
         language = self._resolve_language(options)
@@ -159,7 +161,7 @@ class FasterWhisper:
     async def check_health(self) -> None:
         """Raise EngineFailed if the engine is not started, is closed, or a step has taken too long."""
         if self._model is None:
-            raise EngineFailed(f"The engine of '{self._files.id}' is not running.")
+            raise EngineFailed(f"The model '{self._files.id}' is not loaded.")
         oldest = min(tuple(self._steps.values()), default=None)
         if oldest is not None and time.monotonic() - oldest > self._options.stuck_after_s:
             raise EngineFailed(f"A step of '{self._files.id}' takes longer than {self._options.stuck_after_s:g} s.")
@@ -180,7 +182,7 @@ class FasterWhisper:
         from smartlite.engines.faster_whisper_recording import LIBRARY_ERRORS, Stopped
 
         if self._executor is None:
-            raise EngineFailed(f"The engine of '{self._files.id}' was closed.")
+            raise self._not_ready()
 
         def timed() -> _Result:
             key = object()
@@ -190,11 +192,14 @@ class FasterWhisper:
             except LIBRARY_ERRORS as error:
                 raise EngineFailed(f"faster-whisper failed: {error}") from error
             except Stopped as error:
-                raise EngineFailed(f"The engine of '{self._files.id}' was closed.") from error
+                raise self._not_ready() from error
             finally:
                 del self._steps[key]
 
         return await asyncio.get_running_loop().run_in_executor(self._executor, timed)
+
+    def _not_ready(self) -> ModelNotReady:
+        return ModelNotReady(f"The model '{self._files.id}' is not loaded.")
 
     def _resolve_language(self, options: TranscribeOptions) -> str | None:
         """Find the code of the language asked for; an English-only model needs none and takes no other."""

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from smartlite.api.byte_stream import byte_response
 from smartlite.api.json_body import read_json
 from smartlite.api.observation import Observation, ObservationDep
+from smartlite.api.openapi import COMMON_ERRORS, error_responses, json_request_body
 from smartlite.api.schemas.speech import SpeechDeltaEvent, SpeechDoneEvent, SpeechRequest, SpeechUsage
 from smartlite.api.services import ServicesDep
 from smartlite.api.sse import Event, sse_response
@@ -23,7 +24,7 @@ from smartlite.domain.stages import TTSStage
 from smartlite.domain.tts import SpeakRequest, SpeechChunk, SpeechFinished, SynthesizeOptions
 from smartlite.errors import EngineFailed, TextEmpty, TextTooLong
 
-router = APIRouter(prefix="/audio", tags=["audio"])
+router = APIRouter(prefix="/audio", tags=["Audio"])
 
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     200: {
@@ -32,7 +33,24 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
             **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in CONTENT_TYPES.values()},
             "text/event-stream": {"schema": {"type": "string"}},
         },
-    }
+    },
+    **error_responses(*COMMON_ERRORS),
+}
+_EXAMPLES: Final[dict[str, dict[str, Any]]] = {
+    "short": {
+        "summary": "An mp3 file",
+        "value": {"model": "tts-1", "voice": "alloy", "input": "Speech recognition, language models and a voice."},
+    },
+    "slow": {
+        "summary": "Slower, as wav, with the voice as an object",
+        "value": {
+            "model": "tts-1",
+            "voice": {"id": "alloy"},
+            "input": "One thing at a time.",
+            "speed": 0.8,
+            "response_format": "wav",
+        },
+    },
 }
 
 
@@ -41,12 +59,7 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     summary="Speak a text",
     response_class=Response,
     responses=_ANSWERS,
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": SpeechRequest.model_json_schema()}},
-        }
-    },
+    openapi_extra=json_request_body(SpeechRequest, _EXAMPLES),
 )
 async def create_speech(request: Request, services: ServicesDep, observation: ObservationDep) -> Response:
     """Speech of a text; the first sentence is sent while the next is still being made."""

@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from smartlite.api.forms import check_fields, form_openapi
 from smartlite.api.multipart import read_form
 from smartlite.api.observation import Observation, ObservationDep
+from smartlite.api.openapi import COMMON_ERRORS, error_responses
 from smartlite.api.schemas.transcriptions import (
     DetectedLanguage,
     Granularity,
@@ -41,7 +42,7 @@ from smartlite.domain.asr import (
 )
 from smartlite.errors import EngineFailed, UnsupportedParameter
 
-router = APIRouter(prefix="/audio", tags=["audio"])
+router = APIRouter(prefix="/audio", tags=["Audio"])
 
 _FILE: Final = "The recording: wav, mp3, flac, ogg, opus, m4a, mp4, webm. Its content decides the format, not its name."
 _TEXTS: Final = {"schema": {"type": "string"}}
@@ -51,7 +52,8 @@ def _answers(json_model: type[BaseModel], *, streams: bool) -> dict[int | str, d
     content: dict[str, Any] = {"text/plain": _TEXTS, "text/vtt": _TEXTS, "application/x-subrip": _TEXTS}
     if streams:
         content["text/event-stream"] = _TEXTS
-    return {200: {"model": json_model | VerboseAnswer, "description": "The text, as asked for.", "content": content}}
+    whole = {"model": json_model | VerboseAnswer, "description": "The text, as asked for.", "content": content}
+    return {200: whole, **error_responses(*COMMON_ERRORS, 422)}
 
 
 @router.post(
@@ -166,7 +168,7 @@ def _render(
         case "verbose_json":
             return _json(verbose_answer(transcript, asked.options.task, granularities))
         case "srt":
-            return PlainTextResponse(to_srt(transcript.segments), media_type="application/x-subrip")
+            return PlainTextResponse(to_srt(transcript.segments), media_type="application/x-subrip; charset=utf-8")
         case "vtt":
             return PlainTextResponse(to_vtt(transcript.segments), media_type="text/vtt")
         case _:

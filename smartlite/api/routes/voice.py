@@ -15,6 +15,7 @@ from smartlite.api.errors import error_body
 from smartlite.api.forms import check_fields, form_openapi
 from smartlite.api.multipart import read_form
 from smartlite.api.observation import Observation, ObservationDep
+from smartlite.api.openapi import COMMON_ERRORS, error_responses
 from smartlite.api.schemas.voice import (
     AudioDeltaEvent,
     AudioPart,
@@ -45,7 +46,7 @@ from smartlite.domain.pipeline import (
 from smartlite.domain.stages import PipelineStage
 from smartlite.errors import EngineFailed, SmartLiteError
 
-router = APIRouter(prefix="/voice", tags=["voice"])
+router = APIRouter(prefix="/voice", tags=["Voice"])
 
 _FILE: Final = "The spoken question: wav, mp3, flac, ogg, opus, m4a, mp4, webm."
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
@@ -54,7 +55,8 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
         "description": "The answer, or with `stream` its events: `turn.transcript.done`, then `turn.reply.delta` and "
         "`turn.audio.delta` as they are made, at last `turn.done`; `error` where it fails on the way.",
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
-    }
+    },
+    **error_responses(*COMMON_ERRORS, 422),
 }
 
 
@@ -137,16 +139,20 @@ async def _events(
 ) -> AsyncGenerator[Event, None]:
     began_s = observation.elapsed_s
     has_begun = False
+    is_done = False
     try:
         async with aclosing(stage.run_turn(asked)) as events:
             async for event in events:
                 if isinstance(event, TurnTranscript):
                     observation.record("asr", observation.elapsed_s - began_s)
                 elif isinstance(event, TurnDone):
+                    is_done = True
                     for name, seconds in event.timings.items():
                         observation.record(name, seconds)
                 yield _event(event, asked, turn_id)
                 has_begun = True
+        if not is_done:
+            raise EngineFailed("The voice turn ended without an answer.")
     except SmartLiteError as error:
         if not has_begun:
             raise

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Discriminator, Field, Tag
 
 from smartlite.domain.audio import AudioFormat
 
@@ -15,21 +15,22 @@ class VoiceReference(BaseModel):
     id: _Name
 
 
+def _kind_of_voice(value: object) -> str:
+    return "reference" if isinstance(value, dict | VoiceReference) else "name"
+
+
+_Voice = Annotated[
+    Annotated[_Name, Tag("name")] | Annotated[VoiceReference, Tag("reference")], Discriminator(_kind_of_voice)
+]
+"""Told apart by the JSON type, so that an error speaks of the one that was meant."""
+
+
 class SpeechRequest(BaseModel):
     """Body of ``POST /v1/audio/speech``; unknown fields are ignored, as OpenAI ignores them."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"model": "tts-1", "input": "The platform speaks.", "voice": "alloy", "response_format": "mp3"},
-                {"model": "tts-1", "input": "Slower, please.", "voice": {"id": "alloy"}, "speed": 0.8},
-            ]
-        }
-    )
-
     input: str = Field(description="The text to speak; at most 4,096 characters unless the operator set another limit.")
     model: _Name = Field(description="Model id or alias, as `GET /v1/models` lists them.", examples=["tts-1"])
-    voice: _Name | VoiceReference = Field(
+    voice: _Voice = Field(
         description="Voice id or alias of the model; OpenAI's 13 voice names are aliases.", examples=["alloy"]
     )
     response_format: AudioFormat = Field(

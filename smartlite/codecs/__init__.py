@@ -1,0 +1,1 @@
+"""Codecs: bytes to samples behind the audio gate, samples to bytes. Must not know engines or requests."""

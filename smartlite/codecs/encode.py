@@ -8,12 +8,12 @@ import io
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import av
 from av.audio.resampler import AudioResampler
 
-from smartlite.domain.audio import SPEECH_SAMPLE_RATE_HZ, AudioChunk, AudioFormat
+from smartlite.domain.audio import SPEECH_SAMPLE_RATE_HZ, AudioChunk, AudioFormat, SpeechEncoder
 from smartlite.errors import EngineFailed
 
 _WAV_HEADER_BYTES: Final = 44
@@ -21,28 +21,16 @@ _UNKNOWN_SIZE: Final = 0xFFFF_FFFF
 """What OpenAI's streamed WAV has in both size fields; readers take it as "until the end"."""
 
 
-class StreamEncoder(Protocol):
-    """Turns chunks of one recording into consecutive pieces of one file; for one thread at a time."""
-
-    def encode(self, chunk: AudioChunk) -> bytes:
-        """Take the next samples and give the bytes that are ready, possibly none.
-
-        Raises:
-            EngineFailed: 500, the chunk is not at the rate that the encoder was opened for, or cannot be encoded.
-        """
-        ...
-
-    def finish(self) -> bytes:
-        """Give what is left, the file's end included. Call once, after the last chunk."""
-        ...
-
-
-def open_encoder(audio_format: AudioFormat, sample_rate_hz: int) -> StreamEncoder:
+def open_encoder(audio_format: AudioFormat, sample_rate_hz: int) -> SpeechEncoder:
     """Start a file that is sent while it is made: sizes that are not known yet are left open in its header.
 
     Args:
         audio_format: One of ``AUDIO_FORMATS``; every format comes out mono at 24 kHz (``SPEECH_SAMPLE_RATE_HZ``).
         sample_rate_hz: The rate of the chunks to come: the engine's own.
+
+    Returns:
+        An encoder for one thread at a time, whose ``encode`` and ``finish`` raise EngineFailed (500) where a chunk has
+        another rate or cannot be encoded.
     """
     settings = _MUXED.get(audio_format)
     if settings is None:

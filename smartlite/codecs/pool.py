@@ -50,8 +50,13 @@ class DecoderPool:
         self._idle = list(self._workers)
         self._free = asyncio.Semaphore(workers)
 
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Process ids of the decoders that run now."""
+        return tuple(pid for worker in self._workers if (pid := worker.process.pid) is not None)
+
     async def start(self) -> None:
-        """Start the processes and wait until they are ready.
+        """Start the processes that do not run and wait until they are ready; cheap where all do.
 
         Raises:
             ConfigurationError: The decoder does not start here.
@@ -108,6 +113,8 @@ class _Worker:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="decoder")
 
     async def start(self) -> None:
+        if self.process.is_running:
+            return  # And perhaps busy: a health check does not wait for a file.
         await asyncio.get_running_loop().run_in_executor(self._thread, self.process.ensure_started)
 
     async def close(self) -> None:

@@ -45,12 +45,12 @@ def form_openapi(model: type[BaseModel], file_description: str) -> dict[str, Any
     schema = model.model_json_schema()
     file = {"type": "string", "format": "binary", "description": file_description}
     properties = {FILE_FIELD: file, **schema["properties"]}
-    for described in properties.values():
-        described.pop("title", None)
+    required = [FILE_FIELD, *schema.get("required", ())]
+    properties = {name: _field(described, name in required) for name, described in properties.items()}
     form = {
         "type": "object",
         "title": model.__name__,
-        "required": [FILE_FIELD, *schema.get("required", ())],
+        "required": required,
         "properties": properties,
     }
     # Without it some clients, Swagger UI among them, would join the values of a list with commas.
@@ -58,3 +58,14 @@ def form_openapi(model: type[BaseModel], file_description: str) -> dict[str, Any
     return {
         "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": form, "encoding": repeated}}}
     }
+
+
+def _field(described: dict[str, Any], is_required: bool) -> dict[str, Any]:
+    """A form cannot send null, and Swagger UI would fill such a field with the text ``null``."""
+    kinds = [kind for kind in described.get("anyOf", ()) if kind != {"type": "null"}]
+    merged = {**described, **kinds[0]} if len(kinds) == 1 else described
+    dropped = {"title"} | ({"anyOf"} if len(kinds) == 1 else set())
+    field = {key: value for key, value in merged.items() if key not in dropped and (key, value) != ("default", None)}
+    if is_required and "examples" in field:
+        field["example"] = field["examples"][0]
+    return field

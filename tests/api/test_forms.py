@@ -13,6 +13,7 @@ class Fields(BaseModel):
     model: str
     temperature: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
     stream: bool = False
+    language: Annotated[str, Field(max_length=9)] | None = None
     kinds: tuple[Literal["word", "segment"], ...] = ()
 
 
@@ -59,4 +60,5 @@ def test_openapi_has_the_file_every_field_and_repeated_lists() -> None:
     assert content["schema"]["required"] == ["file", "model"]
     assert set(content["schema"]["properties"]) == {"file", *Fields.model_fields}
     assert content["schema"]["properties"]["file"]["format"] == "binary"
+    assert content["schema"]["properties"]["language"] == {"type": "string", "maxLength": 9}
     assert content["encoding"] == {"kinds": {"style": "form", "explode": True}}

@@ -49,7 +49,12 @@ _TEXTS: Final = {"schema": {"type": "string"}}
 
 
 def _answers(json_model: type[BaseModel], *, streams: bool) -> dict[int | str, dict[str, Any]]:
-    content: dict[str, Any] = {"text/plain": _TEXTS, "text/vtt": _TEXTS, "application/x-subrip": _TEXTS}
+    content: dict[str, Any] = {
+        "application/json": {},
+        "text/plain": _TEXTS,
+        "text/vtt": _TEXTS,
+        "application/x-subrip": _TEXTS,
+    }
     if streams:
         content["text/event-stream"] = _TEXTS
     whole = {"model": json_model | VerboseAnswer, "description": "The text, as asked for.", "content": content}

@@ -49,12 +49,24 @@ from smartlite.errors import EngineFailed, SmartLiteError
 router = APIRouter(prefix="/voice", tags=["Voice"])
 
 _FILE: Final = "The spoken question: wav, mp3, flac, ogg, opus, m4a, mp4, webm."
+_EVENTS_EXAMPLE: Final = (
+    'data: {"type":"turn.transcript.done","id":"turn_1","text":"What is it?","language":"en","duration_s":1.2}\n\n'
+    'data: {"type":"turn.reply.delta","id":"turn_1","delta":"It is"}\n\n'
+    'data: {"type":"turn.audio.delta","id":"turn_1","format":"mp3","audio":"SUQzBAA="}\n\n'
+    'data: {"type":"turn.done","id":"turn_1","reply":{"text":"It is a demonstration."},'
+    '"audio":{"format":"mp3","duration_s":1.4},"timings":{"asr":0.3,"first_audio":0.7,"total":1.1},'
+    '"usage":{"audio_input_s":1.2,"prompt_tokens":40,"completion_tokens":6,"total_tokens":46,"characters":22,'
+    '"audio_output_s":1.4}}\n\n'
+)
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     200: {
         "model": VoiceTurnAnswer,
         "description": "The answer, or with `stream` its events: `turn.transcript.done`, then `turn.reply.delta` and "
         "`turn.audio.delta` as they are made, at last `turn.done`; `error` where it fails on the way.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {
+            "application/json": {},
+            "text/event-stream": {"schema": {"type": "string"}, "example": _EVENTS_EXAMPLE},
+        },
     },
     **error_responses(*COMMON_ERRORS, 422),
 }

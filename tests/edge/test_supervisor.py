@@ -138,7 +138,11 @@ async def test_the_edge_ends_with_the_process_that_started_it(settings: Settings
         "asyncio.run(main())\n"
     )
     parent = await asyncio.create_subprocess_exec(
-        sys.executable, str(script), settings.model_dump_json(), stdout=asyncio.subprocess.PIPE
+        sys.executable,
+        str(script),
+        settings.model_dump_json(),
+        stdout=asyncio.subprocess.PIPE,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
     )
     try:
         pid = int(await asyncio.wait_for(parent.stdout.readline(), 30))

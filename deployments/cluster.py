@@ -29,7 +29,7 @@ class LocalCluster:
         self._settings = settings
 
     def start(self, num_cpus: int) -> str:
-        """Start Ray on loopback, with its dashboard. Blocks for some seconds.
+        """Start Ray with its dashboard. Blocks for some seconds.
 
         Args:
             num_cpus: Logical processors, for the fractions in ``serve_config.yaml``.
@@ -46,7 +46,6 @@ class LocalCluster:
             log_to_driver=False,
             logging_level=logging.ERROR,
             namespace="smartlite",
-            _node_ip_address="127.0.0.1",  # Ray's own services then listen on loopback only
         )
         return f"http://{context.dashboard_url}"
 

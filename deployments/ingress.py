@@ -6,6 +6,7 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from deployments.handles import RemoteASR, RemoteLLM, RemotePipeline, RemoteTTS, ServeStatusBoard
+from deployments.loopback import bind_to_loopback
 from smartlite.api.app import create_app
 from smartlite.api.services import Services
 from smartlite.config import load_settings
@@ -24,6 +25,7 @@ class IngressDeployment:
         pipeline: DeploymentHandle,
         models: ModelDirectory,
     ) -> None:
+        bind_to_loopback()
         settings = load_settings()
         configure_logging(settings.log_level)
         waits = (settings.first_event_timeout_s, settings.next_event_timeout_s)

@@ -1,11 +1,14 @@
 """Loads engines on a replica's node: catalog, model store, registry, start. Must not know what is asked of engines."""
 
+import ctypes
 import logging
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from deployments.loopback import bind_to_loopback
 from smartlite.codecs.limits import AudioLimits
 from smartlite.codecs.pool import DecoderPool
 from smartlite.config import Settings, load_settings
@@ -59,6 +62,7 @@ def load_tts(specs: Iterable[EngineSpec]) -> dict[str, TTSEngine]:
 
 
 def _load(specs: Iterable[EngineSpec], create: Callable[[str, ModelFiles, dict[str, object]], _E]) -> dict[str, _E]:
+    bind_to_loopback()
     settings = load_settings()
     configure_logging(settings.log_level)
     store = open_store(settings)
@@ -70,4 +74,11 @@ def _load(specs: Iterable[EngineSpec], create: Callable[[str, ModelFiles, dict[s
         engines[spec.entry.id] = engine
         seconds = round(time.monotonic() - began, 2)
         _logger.info("model loaded", extra={"model": spec.entry.id, "engine": spec.engine, "seconds": seconds})
+    _trim_heap()
     return engines
+
+
+def _trim_heap() -> None:
+    """Give back to the system what loading needed and no longer does; where the C library cannot, it stays."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)

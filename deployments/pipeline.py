@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from ray.serve.handle import DeploymentHandle
 
 from deployments.handles import RemoteASR, RemoteLLM, RemoteTTS
+from deployments.loopback import bind_to_loopback
 from smartlite.codecs.encode import open_encoder
 from smartlite.codecs.whole import WholeFileEncoder
 from smartlite.config import load_settings
@@ -20,6 +21,7 @@ class PipelineDeployment:
     def __init__(
         self, asr: DeploymentHandle, llm: DeploymentHandle, tts: DeploymentHandle, options: VoiceOptions
     ) -> None:
+        bind_to_loopback()
         settings = load_settings()
         configure_logging(settings.log_level)
         waits = (settings.first_event_timeout_s, settings.next_event_timeout_s)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from smartlite.domain.models import ModelTask
 from smartlite.engines.registry import parse_options
-from smartlite.errors import ConfigurationError
+from smartlite.errors import ConfigurationError, ModelNotFound
 from smartlite.models.catalog import Catalog
 
 
@@ -82,7 +82,10 @@ class PlatformArgs(_Strict):
         """
         for task, stage in self.stages().items():
             for served in stage.models:
-                entry = catalog.find(served.model)
+                try:
+                    entry = catalog.find(served.model)
+                except ModelNotFound as error:
+                    raise ConfigurationError(error.message, f"args.{task}") from error
                 if entry.task != task:
                     raise ConfigurationError(
                         f"The model '{served.model}' does {entry.task}, not {task}.", f"args.{task}"

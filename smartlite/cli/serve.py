@@ -48,7 +48,9 @@ class Progress:
 
     def ready(self, name: str, detail: str = "") -> None:
         """Tell that something is ready."""
-        self._console.print(f"  [green]ready[/]  {name:<10} {time.monotonic() - self._began:6.1f} s  {detail}")
+        self._console.print(
+            f"  [green]ready[/]  {name:<10} {time.monotonic() - self._began:6.1f} s  {detail}", soft_wrap=True
+        )
 
     def say(self, text: str = "") -> None:
         """Print a plain line."""

@@ -14,6 +14,11 @@ def ray_environment(settings: Settings, instance: str) -> dict[str, str]:
         "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
         "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "2",
         "SMARTLITE_INSTANCE": instance,
+        # Ray then calls this machine 127.0.0.1 (the variable is meant for other systems), and every service of its own
+        # listens on loopback. `_node_ip_address` does not do it: Ray turns a loopback address back into another.
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        # Fewer heaps for the threads of each process: SmartLite's processes together are smaller by it.
+        "MALLOC_ARENA_MAX": "2",
     }
     if settings.edge == "ray-proxy":
         return common

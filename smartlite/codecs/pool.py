@@ -13,7 +13,7 @@ from smartlite.codecs.decoder_process import DecoderProcess
 from smartlite.codecs.limits import AudioLimits
 from smartlite.codecs.sniff import Container, sniff_container
 from smartlite.domain.audio import RECOGNITION_SAMPLE_RATE_HZ, AudioChunk, EncodedAudio
-from smartlite.errors import ConfigurationError, Overloaded, Unavailable
+from smartlite.errors import AudioInvalid, ConfigurationError, Overloaded, Unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class DecoderPool:
         await asyncio.gather(*(worker.start() for worker in self._workers))
 
     async def close(self) -> None:
-        """End the processes; files being decoded end with an error. Safe to call twice and without start."""
+        """End the processes; files being decoded end with Unavailable. Safe to call twice and without start."""
         await asyncio.gather(*(worker.close() for worker in self._workers))
 
     async def __aenter__(self) -> Self:
@@ -86,7 +86,7 @@ class DecoderPool:
             AudioInvalid, AudioNotFinite, ChannelsUnsupported, SampleRateUnsupported: 422.
             Unprocessable: 422, decoding took too long.
             Overloaded: 429, too many files are waiting.
-            Unavailable: 503, the decoder does not start again.
+            Unavailable: 503, the decoder does not start again, or the pool was closed.
         """
         container = sniff_container(audio.data, self._limits)
         if self._free.locked() and self._waiting >= self._max_waiting:
@@ -111,34 +111,52 @@ class _Worker:
     def __init__(self, limits: AudioLimits, timeout_s: float) -> None:
         self.process = DecoderProcess(limits, timeout_s)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="decoder")
+        self._closed = False
 
     async def start(self) -> None:
-        if self.process.is_running:
-            return  # And perhaps busy: a health check does not wait for a file.
+        if self._closed or self.process.is_running:
+            return  # Perhaps busy: a health check does not wait for a file.
         await asyncio.get_running_loop().run_in_executor(self._thread, self.process.ensure_started)
 
     async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
         self.process.kill()
         self._thread.submit(self.process.close)
-        await asyncio.to_thread(self._thread.shutdown, cancel_futures=False)
+        await asyncio.to_thread(self._thread.shutdown)
 
     async def decode(self, data: bytes, container: Container, sample_rate_hz: int) -> NDArray[np.float32]:
+        if self._closed:
+            raise Unavailable(_CLOSED, "file")
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._thread, self.process.decode, data, container, sample_rate_hz)
         except asyncio.CancelledError:
             self.process.kill()
-            self._thread.submit(self._restart)
+            self._restart_later()
+            raise
+        except AudioInvalid as error:
+            if self._closed:
+                raise Unavailable(_CLOSED, "file") from error
             raise
         except ConfigurationError as error:
             raise Unavailable("The audio decoder does not start again.", "file") from error
         finally:
             if not self.process.is_running:
-                self._thread.submit(self._restart)
+                self._restart_later()
+
+    def _restart_later(self) -> None:
+        """Have a process ready before the next file comes; a file that comes at once waits for it in this thread."""
+        if not self._closed:
+            self._thread.submit(self._restart)
 
     def _restart(self) -> None:
-        """Have a process ready before the next file comes; a file that comes at once waits for it in this thread."""
         try:
-            self.process.ensure_started()
+            if not self._closed:
+                self.process.ensure_started()
         except ConfigurationError as error:
-            logger.error("%s", error)
+            logger.error("%s", error)  # The next file tries again and tells its client.
+
+
+_CLOSED: Final = "The audio decoder is shutting down."

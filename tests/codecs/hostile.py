@@ -85,9 +85,7 @@ def make_tone(sample_rate_hz: int, count: int, peak: float = 0.3) -> NDArray[np.
 
 def make_silent_flac_hour(*, declared: bool) -> bytes:
     """Build an hour of silence in some hundred kB, its length in the header or not."""
-    return make_media(
-        "flac", "flac", sample_rate_hz=8_000, seconds=3600, bit_rate=None, silent=True, seekable=declared
-    )
+    return make_media("flac", "flac", sample_rate_hz=8_000, seconds=3600, bit_rate=None, silent=True, seekable=declared)
 
 
 def make_video(audio: bool = False) -> bytes:

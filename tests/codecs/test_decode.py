@@ -107,9 +107,7 @@ def test_an_mp3_is_not_refused_for_a_duration_that_was_only_guessed() -> None:
     # From its first frames' bit rate ffmpeg guesses 40 s for these 9 s.
     options = {"write_xing": "0", "id3v2_version": "0"}
     quiet = hostile.make_media("mp3", "libmp3lame", sample_rate_hz=24_000, bit_rate=8_000, options=options)
-    loud = hostile.make_media(
-        "mp3", "libmp3lame", sample_rate_hz=24_000, bit_rate=64_000, seconds=8, options=options
-    )
+    loud = hostile.make_media("mp3", "libmp3lame", sample_rate_hz=24_000, bit_rate=64_000, seconds=8, options=options)
     assert len(decode(quiet + loud, AudioLimits(max_duration_s=20))) == pytest.approx(9 * 16_000, rel=0.03)
 
 

@@ -4,9 +4,10 @@ Must not know which route reads or what the fields mean. No temporary file is ev
 bytes anyway, and its size is bounded by the settings.
 """
 
+import asyncio
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -38,6 +39,7 @@ MAX_HEADERS: Final = 8
 MAX_HEADER_BYTES: Final = 16 * 1024
 """Of one header line of a part: a file name of 10 kB passes and is then cut, a megabyte does not."""
 MAX_FILENAME_CHARACTERS: Final = 255
+IDLE_TIMEOUT_S: Final = 30.0
 
 _IDENTITY_ENCODINGS: Final = frozenset({b"", b"7bit", b"8bit", b"binary"})
 
@@ -51,17 +53,18 @@ class MultipartForm:
     """Values by name in the order sent; ``name[]`` is kept under ``name``, empty values are left out."""
 
 
-async def read_form(request: Request, max_bytes: int) -> MultipartForm:
+async def read_form(request: Request, max_bytes: int, idle_timeout_s: float = IDLE_TIMEOUT_S) -> MultipartForm:
     """Read a whole form; its ``file`` part is required.
 
     Args:
         request: Its body must not have been read yet.
         max_bytes: Largest body, in bytes.
+        idle_timeout_s: Longest wait for the next bytes, in seconds.
 
     Raises:
         UnsupportedMediaType: 415, another content type.
         RequestTooLarge: 413, found while reading, so never more than ``max_bytes`` are held.
-        InvalidMultipart: 400, not the form it says it is, or over a limit.
+        InvalidMultipart: 400, not the form it says it is, over a limit, or it stopped arriving.
         MissingParameter: 400, no ``file``.
         AudioEmpty: 400, a ``file`` of 0 bytes.
         ClientDisconnect: The client hung up half-way.
@@ -69,12 +72,21 @@ async def read_form(request: Request, max_bytes: int) -> MultipartForm:
     reader = _FormReader(_boundary(request))
     received_bytes = 0
     async with aclosing(request.stream()) as body:
-        async for data in body:
+        while data := await _next(body, idle_timeout_s):
             received_bytes += len(data)
             if received_bytes > max_bytes:
                 raise RequestTooLarge(f"The request is larger than the limit of {max_bytes} bytes.", FILE_FIELD)
             reader.feed(data)
     return reader.finish()
+
+
+async def _next(body: AsyncGenerator[bytes, None], idle_timeout_s: float) -> bytes:
+    """The next bytes; none at the end, as Starlette's last piece is empty and no other is."""
+    try:
+        async with asyncio.timeout(idle_timeout_s):
+            return await anext(body, b"")
+    except TimeoutError:
+        raise InvalidMultipart(f"The form stopped arriving for {idle_timeout_s:g} s.") from None
 
 
 def _boundary(request: Request) -> bytes:

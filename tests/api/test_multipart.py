@@ -1,5 +1,6 @@
 """The reader of multipart forms: what it takes, and how it refuses everything else."""
 
+import asyncio
 from collections.abc import Iterator
 
 import httpx
@@ -207,6 +208,19 @@ async def test_a_refused_form_is_read_to_its_end_so_that_the_client_can_read_the
 async def test_a_client_that_hangs_up_half_way_is_no_server_error() -> None:
     with pytest.raises(ClientDisconnect):
         await read(file(b"R" * 5000), hang_up=True)
+
+
+async def test_a_form_that_stops_arriving_is_given_up() -> None:
+    pieces = [file(b"R" * 100)]
+
+    async def receive() -> Message:
+        if not pieces:
+            await asyncio.Event().wait()
+        return {"type": "http.request", "body": pieces.pop(), "more_body": True}
+
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"content-type", CONTENT_TYPE)]}
+    with pytest.raises(InvalidMultipart):
+        await read_form(Request(scope, receive), MAX_BYTES, idle_timeout_s=0.01)
 
 
 @pytest.mark.parametrize("body", [row[1] for row in CORPUS], ids=[row[0] for row in CORPUS])

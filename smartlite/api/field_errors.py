@@ -49,7 +49,7 @@ def error_of_fields(errors: Sequence[Any], data: object) -> SmartLiteError:
         errors: ``ValidationError.errors()``, or the same of FastAPI for parameters of the URL.
         data: The parsed body, to tell names of fields from names of union branches. Not repeated in the message.
     """
-    paths = [_path(error["loc"], data) for error in errors]
+    paths = [_path(error, data) for error in errors]
     first = paths[0][:1]
     alike = [(path, error) for path, error in zip(paths, errors, strict=True) if path[:1] == first]
     depth = max(len(path) for path, _ in alike)
@@ -74,16 +74,17 @@ def _reason(error: Mapping[str, Any]) -> str:
     return message[:1].lower() + message[1:]
 
 
-def _path(loc: Sequence[int | str], data: object) -> tuple[int | str, ...]:
-    """Keep the parts of ``loc`` that are places in the data; the others are names of union branches."""
+def _path(error: Mapping[str, Any], data: object) -> tuple[int | str, ...]:
+    """Keep the parts of an error's ``loc`` that are places in the data; the others are names of union branches."""
+    loc: tuple[int | str, ...] = error["loc"]
     path: list[int | str] = []
     here = data
     for index, part in enumerate(loc):
-        is_last = index == len(loc) - 1
+        is_absent = error["type"] == "missing" and index == len(loc) - 1
         if isinstance(part, int):
             path.append(part)
             here = here[part] if isinstance(here, list) and part < len(here) else None
-        elif isinstance(here, Mapping) and (part in here or is_last):
+        elif isinstance(here, Mapping) and (part in here or is_absent):
             path.append(part)
             here = here.get(part)
         elif data is None:

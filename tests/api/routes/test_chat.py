@@ -1,0 +1,352 @@
+"""Chat completions through the official client and by hand: the format, the refusals, the work that stops."""
+
+import asyncio
+import dataclasses
+import json
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
+
+import httpx
+import openai
+import pytest
+from openai import AsyncOpenAI
+from starlette.types import Message as ASGIMessage
+
+from smartlite.api.app import create_app
+from smartlite.api.services import Services
+from smartlite.domain.llm import ChatEvent, ChatFinished, ChatRequest, Message, TextDelta
+from smartlite.domain.usage import TokenUsage
+from smartlite.errors import ReplicaLost
+
+MESSAGES: Any = [{"role": "user", "content": "one two three"}]
+PATH = "/v1/chat/completions"
+
+
+class ScriptedLLM:
+    """An LLMStage that says what it was told to say, notes what it was asked and that it was closed."""
+
+    def __init__(self, *events: ChatEvent, error: BaseException | None = None, waits: bool = False) -> None:
+        self.events = events
+        self.error = error
+        self.waits = waits
+        self.asked: list[ChatRequest] = []
+        self.working = asyncio.Event()
+        self.closed = asyncio.Event()
+
+    async def chat(self, request: ChatRequest) -> AsyncGenerator[ChatEvent, None]:
+        self.asked.append(request)
+        try:
+            for event in self.events:
+                yield event
+            self.working.set()
+            if self.waits:
+                await asyncio.Event().wait()
+            if self.error is not None:
+                raise self.error
+        finally:
+            self.closed.set()
+
+
+DONE = ChatFinished("stop", TokenUsage(7, 2, 3))
+
+
+def client_of(services: Services, llm: ScriptedLLM) -> httpx.AsyncClient:
+    app = create_app(dataclasses.replace(services, llm=llm))
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway")
+
+
+async def test_an_answer_is_what_the_official_client_expects(openai_client: AsyncOpenAI) -> None:
+    answer = await openai_client.chat.completions.create(model="gpt-4o-mini", messages=MESSAGES)
+    assert answer.choices[0].message.content == "You said: one two three."
+    assert answer.choices[0].finish_reason == "stop"
+    assert answer.id.startswith("chatcmpl-")
+    assert answer.model == "gpt-4o-mini"
+    assert answer.system_fingerprint == "fp_fake-llm"
+    assert answer.usage is not None
+    assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens == 9
+    assert answer._request_id is not None
+    assert answer._request_id.startswith("req_")
+
+
+async def test_usage_has_the_details_of_the_stage(services: Services) -> None:
+    async with client_of(services, ScriptedLLM(TextDelta("Hi"), DONE)) as client:
+        answer = await client.post(PATH, json={"model": "fake-llm", "messages": MESSAGES})
+    assert answer.json()["usage"] == {
+        "prompt_tokens": 7,
+        "completion_tokens": 2,
+        "total_tokens": 9,
+        "prompt_tokens_details": {"cached_tokens": 3, "audio_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
+    }
+
+
+async def test_a_stream_joins_to_the_same_answer_and_ends_with_usage(openai_client: AsyncOpenAI) -> None:
+    stream = await openai_client.chat.completions.create(
+        model="gpt-4o-mini", messages=MESSAGES, stream=True, stream_options={"include_usage": True}
+    )
+    chunks = [chunk async for chunk in stream]
+    assert chunks[0].choices[0].delta.role == "assistant"
+    assert all(chunk.choices[0].delta.role is None for chunk in chunks[1:-1])
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks[:-1])
+    assert text == "You said: one two three."
+    assert [chunk.choices[0].finish_reason for chunk in chunks[:-1]] == [None] * (len(chunks) - 2) + ["stop"]
+    assert chunks[-1].choices == []
+    assert chunks[-1].usage is not None
+    assert chunks[-1].usage.total_tokens == 9
+    assert all(chunk.usage is None for chunk in chunks[:-1])
+    assert len({(chunk.id, chunk.created, chunk.model) for chunk in chunks}) == 1
+
+
+async def test_a_stream_without_usage_has_no_field_for_it_and_ends_with_done(client: httpx.AsyncClient) -> None:
+    answer = await client.post(PATH, json={"model": "gpt-4o-mini", "messages": MESSAGES, "stream": True})
+    lines = answer.text.strip().split("\n\n")
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert answer.headers["cache-control"] == "no-cache"
+    assert lines[-1] == "data: [DONE]"
+    chunks = [json.loads(line.removeprefix("data: ")) for line in lines[:-1]]
+    assert all("usage" not in chunk for chunk in chunks)
+    assert chunks[-1]["choices"][0]["finish_reason"] == "stop"
+
+
+async def test_what_the_client_asks_reaches_the_stage(services: Services) -> None:
+    llm = ScriptedLLM(DONE)
+    body = {
+        "model": "gpt-4o-mini",
+        "messages": [
+            {"role": "developer", "content": "Be brief."},
+            {"role": "assistant", "content": ""},
+            {"role": "user", "name": "ann", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]},
+        ],
+        "temperature": 0,
+        "top_p": 0.5,
+        "max_completion_tokens": 5,
+        "stop": ["x", "y"],
+        "seed": 7,
+        "unknown_to_us": {"a": 1},
+        "user": "u",
+        "store": True,
+        "tool_choice": "none",
+        "tools": [],
+        "response_format": {"type": "text"},
+    }
+    async with client_of(services, llm) as client:
+        assert (await client.post(PATH, json=body)).status_code == 200
+    asked = llm.asked[0]
+    assert asked.model == "fake-llm"
+    assert asked.messages == (Message("system", "Be brief."), Message("assistant", ""), Message("user", "a\nb"))
+    assert asked.options.temperature == 0
+    assert asked.options.top_p == 0.5
+    assert asked.options.max_tokens == 5
+    assert asked.options.stop == ("x", "y")
+    assert asked.options.seed == 7
+
+
+@pytest.mark.parametrize(("stop", "told"), [("end", ("end",)), (None, ()), ([], ())])
+async def test_stop_is_a_string_or_a_list(services: Services, stop: object, told: tuple[str, ...]) -> None:
+    llm = ScriptedLLM(DONE)
+    async with client_of(services, llm) as client:
+        await client.post(PATH, json={"model": "fake-llm", "messages": MESSAGES, "stop": stop, "max_tokens": 3})
+    assert llm.asked[0].options.stop == told
+    assert llm.asked[0].options.max_tokens == 3
+
+
+UNSUPPORTED = [
+    ({"n": 2}, "n"),
+    ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
+    ({"functions": [{"name": "f"}]}, "functions"),
+    ({"tool_choice": "required"}, "tool_choice"),
+    ({"tool_choice": {"type": "function", "function": {"name": "f"}}}, "tool_choice"),
+    ({"logprobs": True}, "logprobs"),
+    ({"top_logprobs": 2}, "top_logprobs"),
+    ({"response_format": {"type": "json_object"}}, "response_format"),
+    ({"response_format": {"type": "json_schema", "json_schema": {"name": "x"}}}, "response_format"),
+    ({"modalities": ["text", "audio"]}, "modalities"),
+    ({"audio": {"voice": "alloy", "format": "mp3"}}, "audio"),
+    ({"logit_bias": {"50256": -100}}, "logit_bias"),
+    ({"presence_penalty": 0.5}, "presence_penalty"),
+    ({"frequency_penalty": -1}, "frequency_penalty"),
+    ({"messages": [{"role": "tool", "content": "42", "tool_call_id": "c"}]}, "messages[0].role"),
+    ({"messages": [{"role": "assistant", "tool_calls": [{"id": "c"}]}]}, "messages[0].tool_calls"),
+    (
+        {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}]},
+        "messages[0].content[0].type",
+    ),
+    (
+        {"messages": [{"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}]},
+        "messages[0].content[0].type",
+    ),
+]
+
+
+@pytest.mark.parametrize(("fields", "param"), UNSUPPORTED)
+async def test_what_no_model_here_can_do_is_refused_by_name(
+    client: httpx.AsyncClient, fields: dict[str, object], param: str
+) -> None:
+    answer = await client.post(PATH, json={"model": "gpt-4o-mini", "messages": MESSAGES} | fields)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["param"]) == (400, "unsupported_parameter", param)
+    assert param in error["message"]
+
+
+INVALID = [
+    ({"messages": None}, "invalid_type", "messages"),
+    ({"messages": []}, "invalid_value", "messages"),
+    ({"messages": "hi"}, "invalid_type", "messages"),
+    ({"messages": ["hi"]}, "invalid_type", "messages[0]"),
+    ({"messages": [{"content": "hi"}]}, "missing_required_parameter", "messages[0].role"),
+    ({"messages": [{"role": "user"}]}, "missing_required_parameter", "messages[0].content"),
+    ({"messages": [{"role": "king", "content": "hi"}]}, "invalid_value", "messages[0].role"),
+    ({"messages": [{"role": "user", "content": 7}]}, "invalid_type", "messages[0].content"),
+    ({"messages": [{"role": "user", "content": []}]}, "invalid_value", "messages[0].content"),
+    (
+        {"messages": [{"role": "user", "content": [{"type": "text"}]}]},
+        "missing_required_parameter",
+        "messages[0].content[0].text",
+    ),
+    (
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": 1}]}]},
+        "invalid_type",
+        "messages[0].content[0].text",
+    ),
+    ({"messages": [{"role": "user", "content": "x"}] * 2001}, "invalid_value", "messages"),
+    ({"model": 3}, "invalid_type", "model"),
+    ({"model": ""}, "invalid_value", "model"),
+    ({"temperature": 2.1}, "invalid_value", "temperature"),
+    ({"temperature": -0.1}, "invalid_value", "temperature"),
+    ({"temperature": "1"}, "invalid_type", "temperature"),
+    ({"temperature": True}, "invalid_type", "temperature"),
+    ({"top_p": 0}, "invalid_value", "top_p"),
+    ({"top_p": 1.01}, "invalid_value", "top_p"),
+    ({"max_tokens": 0}, "invalid_value", "max_tokens"),
+    ({"max_tokens": 1.5}, "invalid_type", "max_tokens"),
+    ({"max_tokens": "12"}, "invalid_type", "max_tokens"),
+    ({"max_tokens": True}, "invalid_type", "max_tokens"),
+    ({"max_tokens": 3, "max_completion_tokens": 4}, "invalid_value", "max_tokens"),
+    ({"stream": "yes"}, "invalid_type", "stream"),
+    ({"stream": 1}, "invalid_type", "stream"),
+    ({"stream_options": {"include_usage": True}}, "invalid_value", "stream_options"),
+    ({"stop": ["a", "b", "c", "d", "e"]}, "invalid_value", "stop"),
+    ({"stop": ["a", 2]}, "invalid_type", "stop[1]"),
+    ({"stop": ""}, "invalid_value", "stop"),
+    ({"stop": 5}, "invalid_type", "stop"),
+    ({"seed": 1.5}, "invalid_type", "seed"),
+    ({"n": 0}, "invalid_value", "n"),
+]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(("fields", "code", "param"), INVALID)
+async def test_a_wrong_field_is_named(
+    client: httpx.AsyncClient, fields: dict[str, object], code: str, param: str, stream: bool
+) -> None:
+    answer = await client.post(PATH, json={"model": "gpt-4o-mini", "messages": MESSAGES, "stream": stream} | fields)
+    if stream and param == "stream_options":
+        assert answer.status_code == 200
+        return
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["param"]) == (400, code, param)
+    assert error["type"] == "invalid_request_error"
+    assert f"'{param}'" in error["message"]
+
+
+async def test_a_wrong_value_is_never_repeated(client: httpx.AsyncClient) -> None:
+    body = {"model": "gpt-4o-mini", "messages": [{"role": "s3cr3t", "content": "x"}]}
+    answer = await client.post(PATH, json=body)
+    assert "s3cr3t" not in answer.text
+    assert "'developer', 'system'" in answer.json()["error"]["message"]
+
+
+async def test_the_official_client_raises_its_own_errors(openai_client: AsyncOpenAI) -> None:
+    with pytest.raises(openai.BadRequestError) as bad:
+        await openai_client.chat.completions.create(model="gpt-4o-mini", messages=MESSAGES, temperature=9)
+    assert bad.value.code == "invalid_value"
+    assert bad.value.param == "temperature"
+    with pytest.raises(openai.NotFoundError) as missing:
+        await openai_client.chat.completions.create(model="no-such-model", messages=MESSAGES)
+    assert missing.value.code == "model_not_found"
+    with pytest.raises(openai.NotFoundError):
+        await openai_client.chat.completions.create(model="whisper-1", messages=MESSAGES)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_error_before_the_first_word_keeps_its_status(services: Services, stream: bool) -> None:
+    async with client_of(services, ScriptedLLM(error=ReplicaLost("The replica ended."))) as client:
+        answer = await client.post(PATH, json={"model": "fake-llm", "messages": MESSAGES, "stream": stream})
+    assert answer.status_code == 503
+    assert answer.json()["error"]["code"] == "replica_lost"
+    assert answer.headers["retry-after"] == "1"
+    assert answer.headers["x-should-retry"] == "true"
+
+
+async def test_too_long_a_prompt_is_a_400_in_a_stream_too(build_services: Callable[..., Services]) -> None:
+    app = create_app(build_services(llm={"context_tokens": 3}))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
+        answer = await client.post(PATH, json={"model": "fake-llm", "messages": MESSAGES, "stream": True})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "context_length_exceeded"
+
+
+@pytest.mark.parametrize(
+    "error", [ReplicaLost("The replica ended."), RuntimeError("secret"), ExceptionGroup("g", [ReplicaLost("x")])]
+)
+async def test_an_error_in_the_middle_ends_the_stream_with_an_error_event(services: Services, error: Exception) -> None:
+    async with client_of(services, ScriptedLLM(TextDelta("Hi"), error=error)) as client:
+        answer = await client.post(PATH, json={"model": "fake-llm", "messages": MESSAGES, "stream": True})
+    last = json.loads(answer.text.strip().split("\n\n")[-1].removeprefix("data: "))
+    expected = "internal_error" if isinstance(error, RuntimeError) else "replica_lost"
+    assert last["error"]["code"] == expected
+    assert "[DONE]" not in answer.text
+    assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_stage_that_ends_without_its_last_event_is_an_error(services: Services, stream: bool) -> None:
+    async with client_of(services, ScriptedLLM(TextDelta("Hi"))) as client:
+        answer = await client.post(PATH, json={"model": "fake-llm", "messages": MESSAGES, "stream": stream})
+    assert "engine_failed" in answer.text
+    assert answer.status_code == (200 if stream else 500)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("events", [(), (TextDelta("Hi"),)])
+async def test_a_client_that_hangs_up_stops_the_work(
+    services: Services, stream: bool, events: tuple[ChatEvent, ...]
+) -> None:
+    llm = ScriptedLLM(*events, waits=True)
+    app = create_app(dataclasses.replace(services, llm=llm))
+    body = json.dumps({"model": "fake-llm", "messages": MESSAGES, "stream": stream}).encode()
+    sent: list[ASGIMessage] = []
+    asked = False
+
+    async def receive() -> ASGIMessage:
+        nonlocal asked
+        if not asked:
+            asked = True
+            return {"type": "http.request", "body": body, "more_body": False}
+        await llm.working.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: ASGIMessage) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": PATH,
+        "raw_path": PATH.encode(),
+        "query_string": b"",
+        "headers": [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())],
+    }
+    async with asyncio.timeout(5):
+        await app(scope, receive, send)
+    assert llm.closed.is_set()
+    started = [message for message in sent if message["type"] == "http.response.start"]
+    assert [message["status"] for message in started] == ([200] if stream and events else [499])
+
+
+async def test_server_timing_tells_the_stage(client: httpx.AsyncClient) -> None:
+    answer = await client.post(PATH, json={"model": "gpt-4o-mini", "messages": MESSAGES})
+    names = [part.split(";")[0] for part in answer.headers["server-timing"].split(", ")]
+    assert names == ["llm_first", "llm", "total"]
+    assert int(answer.headers["openai-processing-ms"]) >= 0
+    assert answer.headers["openai-version"] == "2020-10-01"

@@ -1,19 +1,16 @@
 """What the default voice says, heard by whisper-base."""
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import jiwer
 import numpy as np
 import pytest
 
-from deployments.loading import open_store
-from smartlite.config import load_settings
 from smartlite.domain.models import ModelFiles
 from smartlite.domain.tts import SynthesizeOptions
 from smartlite.engines.onnx_vits import OnnxVITS, OnnxVITSOptions
-from smartlite.models.catalog_file import load_catalog
 
 pytestmark = [pytest.mark.models, pytest.mark.timeout(600)]
 
@@ -45,33 +42,28 @@ SENTENCES = (
 )
 
 
-def pull(model: str) -> ModelFiles:
-    settings = load_settings()
-    return open_store(settings).ensure_local(load_catalog(settings.catalog).find(model))
-
-
 @pytest.fixture(scope="module")
-def engine() -> Iterator[OnnxVITS]:
-    engine = OnnxVITS(pull("en_US-joe-medium"), OnnxVITSOptions())
+def engine(model_files: Callable[[str], ModelFiles]) -> Iterator[OnnxVITS]:
+    engine = OnnxVITS(model_files("en_US-joe-medium"), OnnxVITSOptions())
     engine.start()
     yield engine
     engine.close()
 
 
 @pytest.fixture(scope="module")
-def silent_engine() -> Iterator[OnnxVITS]:
+def silent_engine(model_files: Callable[[str], ModelFiles]) -> Iterator[OnnxVITS]:
     """Without noise, so that the same text gives the same samples."""
     options = OnnxVITSOptions(noise_scale=0, noise_w=0, sentence_silence_s=0)
-    engine = OnnxVITS(pull("en_US-joe-medium"), options)
+    engine = OnnxVITS(model_files("en_US-joe-medium"), options)
     engine.start()
     yield engine
     engine.close()
 
 
 @pytest.fixture(scope="module")
-def whisper() -> Any:
+def whisper(model_files: Callable[[str], ModelFiles]) -> Any:
     faster_whisper = pytest.importorskip("faster_whisper")
-    return faster_whisper.WhisperModel(str(pull("whisper-base").directory), device="cpu", compute_type="int8")
+    return faster_whisper.WhisperModel(str(model_files("whisper-base").directory), device="cpu", compute_type="int8")
 
 
 async def speak(engine: OnnxVITS, text: str, speed: float = 1.0) -> np.ndarray[Any, np.dtype[np.float32]]:

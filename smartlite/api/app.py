@@ -41,5 +41,5 @@ def create_app(services: Services) -> FastAPI:
     for prefix, routers in ROUTERS.items():
         for router in routers:
             app.include_router(router, prefix=prefix)
-    add_docs(app)
+    add_docs(app, services.models)
     return app

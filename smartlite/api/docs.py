@@ -11,17 +11,24 @@ from fastapi.openapi.utils import get_openapi
 from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from smartlite.api.openapi import SERVED_LLM
+from smartlite.domain.models import ModelDirectory
+
 _ASSETS_PATH: Final = "/swagger"
 _PAGE_PATH: Final = "/docs"
 _FASTAPI_SCHEMAS: Final = ("HTTPValidationError", "ValidationError")
 """FastAPI documents its own 422 for every route with parameters; our errors look otherwise."""
 
 
-def add_docs(app: FastAPI) -> None:
+def add_docs(app: FastAPI, models: ModelDirectory) -> None:
     """Serve Swagger UI at ``/docs`` from the files of the package ``fastapi_swagger``, and send ``/`` there.
 
     The package's own ``patch_fastapi`` is not used: it reads 1.7 MB from disk in the event loop for every view, by a
     function that Python 3.11 deprecates, and builds the addresses of its scripts from the client's Host header.
+
+    Args:
+        app: With all its routes.
+        models: Whose names the examples use, so that they work as they stand.
     """
     app.mount(_ASSETS_PATH, StaticFiles(packages=[("fastapi_swagger", "resources")]), name="swagger")
 
@@ -44,12 +51,24 @@ def add_docs(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _tidied(
+            document = _tidied(
                 get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
             )
+            app.openapi_schema = _with_served_models(document, models)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # the way that FastAPI documents
+
+
+def _with_served_models(document: dict[str, Any], models: ModelDirectory) -> dict[str, Any]:
+    served = next((model.id for model in models.models if model.task == "llm"), None)
+    for path in document["paths"].values():
+        for operation in path.values():
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                for example in content.get("examples", {}).values():
+                    if served is not None and example["value"].get("model") == SERVED_LLM:
+                        example["value"]["model"] = served
+    return document
 
 
 def _tidied(document: dict[str, Any]) -> dict[str, Any]:

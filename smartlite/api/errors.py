@@ -47,9 +47,10 @@ _CLASS_OF_STATUS: Final[dict[int, type[SmartLiteError]]] = {
 
 
 def as_smartlite_error(error: BaseException) -> SmartLiteError:
-    """Find what to tell the client about any exception; what we did not foresee is logged with its traceback.
+    """Find what to tell the client about any exception.
 
-    Of an exception group, the first error of ours that is in it is told.
+    Of an exception group, the first error of ours that is in it is told. What we did not foresee becomes the cause of
+    an internal error, whose text and traceback go to the log when it is rendered.
     """
     if isinstance(error, SmartLiteError):
         return error
@@ -57,8 +58,9 @@ def as_smartlite_error(error: BaseException) -> SmartLiteError:
         ours = _first_of_ours(error)
         if ours is not None:
             return ours
-    _logger.error("Unexpected exception", exc_info=error)
-    return SmartLiteError("The server had an error while it worked on this request.")
+    internal = SmartLiteError(f"Unexpected {type(error).__name__}")
+    internal.__cause__ = error
+    return internal
 
 
 def error_body(error: SmartLiteError) -> dict[str, object]:

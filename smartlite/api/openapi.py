@@ -21,6 +21,9 @@ _WHEN: Final[dict[int, str]] = {
     504: "A stage did not answer in time.",
 }
 
+SERVED_LLM: Final = "{served llm}"
+"""Stands in examples for a model that is served; the document names the real one."""
+
 COMMON_ERRORS: Final = (400, 404, 405, 413, 415, 429, 500, 503, 504)
 """What every route that asks a stage may answer."""
 

@@ -3,15 +3,11 @@
 Must not know what was raised; ``api/errors.py`` does.
 """
 
-import logging
-
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from smartlite.api.errors import as_smartlite_error, error_response
 from smartlite.api.observation import observe_scope
-
-_logger = logging.getLogger(__name__)
 
 
 class FailuresMiddleware:
@@ -36,6 +32,7 @@ class FailuresMiddleware:
         except ClientDisconnect:
             observe_scope(scope).client_gone = True
         except Exception as error:
+            # Starlette wraps an error that comes too late for its handler; the cause is the one to note.
             ours = as_smartlite_error(error.__cause__ if started and error.__cause__ is not None else error)
             observe_scope(scope).error_code = ours.code
             if started:

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 from smartlite.api.chat_request import to_domain
 from smartlite.api.json_body import read_json
 from smartlite.api.observation import Observation, ObservationDep
-from smartlite.api.openapi import COMMON_ERRORS, error_responses, json_request_body
+from smartlite.api.openapi import COMMON_ERRORS, SERVED_LLM, error_responses, json_request_body
 from smartlite.api.schemas.chat import (
     ChatCompletion,
     ChatCompletionChunk,
@@ -34,7 +34,7 @@ _EXAMPLES: Final = {
     "answer": {
         "summary": "A whole answer",
         "value": {
-            "model": "gpt-4o-mini",
+            "model": SERVED_LLM,
             "messages": [
                 {"role": "system", "content": "You answer in one short sentence."},
                 {"role": "user", "content": "What is the capital of France?"},
@@ -46,7 +46,7 @@ _EXAMPLES: Final = {
     "stream": {
         "summary": "A stream with usage at its end",
         "value": {
-            "model": "gpt-4o-mini",
+            "model": SERVED_LLM,
             "messages": [{"role": "user", "content": "Count from one to five."}],
             "max_completion_tokens": 64,
             "stream": True,

@@ -1,0 +1,69 @@
+"""Times and the access log."""
+
+import logging
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
+
+from smartlite.api.middleware.headers import HeadersMiddleware
+from smartlite.api.observation import Observation, ObservationDep
+
+
+async def test_stages_are_in_server_timing_in_milliseconds(app: FastAPI, client: httpx.AsyncClient) -> None:
+    @app.get("/timed")
+    async def timed(observation: ObservationDep) -> None:
+        observation.record("asr", 0.1234)
+        observation.record("odd name;x", 1.0)
+
+    timing = (await client.get("/timed")).headers["server-timing"]
+    assert timing.startswith("asr;dur=123.4, odd-name-x;dur=1000.0, total;dur=")
+
+
+def test_a_time_that_is_no_number_is_not_noted() -> None:
+    observation = Observation()
+    observation.record("asr", float("nan"))
+    assert observation.stages_s == {}
+
+
+async def test_one_log_line_tells_each_request_and_nothing_of_its_text(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "smartlite.access")
+    await client.get("/v1/models/s3cr3t?token=s3cr3t")
+    (record,) = [record for record in caplog.records if record.name == "smartlite.access"]
+    noted = vars(record)
+    assert (noted["method"], noted["status"], noted["error_code"]) == ("GET", 404, "model_not_found")
+    assert noted["route"].endswith("/models/{model:path}")
+    assert noted["seconds"] >= 0
+    assert noted["client_gone"] is False
+    assert "s3cr3t" not in str(noted)
+
+
+async def test_an_unknown_address_is_logged_without_its_path(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "smartlite.access")
+    await client.get("/s3cr3t")
+    (record,) = [record for record in caplog.records if record.name == "smartlite.access"]
+    assert vars(record)["route"] is None
+    assert vars(record)["status"] == 404
+
+
+async def test_headers_that_steer_ray_serve_are_removed() -> None:
+    seen: list[tuple[bytes, bytes]] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.extend(scope["headers"])
+
+    scope = {
+        "type": "http",
+        "headers": [
+            (b"x-request-timeout-seconds", b"0"),
+            (b"X-Request-Disconnect-Disabled", b"?1"),
+            (b"accept", b"*/*"),
+        ],
+    }
+    await HeadersMiddleware(app)(scope, None, None)  # type: ignore[arg-type]
+    assert seen == [(b"accept", b"*/*")]

@@ -90,7 +90,10 @@ class DecoderProcess:
     def _start(self, directory: str) -> None:
         settings = {"limits": asdict(self._limits), "timeout_s": self._timeout_s, "parent_pid": os.getpid()}
         environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-        environment |= {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OPENBLAS_NUM_THREADS": "1"}
+        environment |= {
+            "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path),
+            "OPENBLAS_NUM_THREADS": "1",
+        }
         command = [sys.executable, "-P", "-s", "-m", "smartlite.codecs.decoder_worker", json.dumps(settings)]
         self._process = process = subprocess.Popen(
             command,

@@ -88,17 +88,19 @@ def make_silent_flac_hour(*, declared: bool) -> bytes:
     return make_media("flac", "flac", sample_rate_hz=8_000, seconds=3600, bit_rate=None, silent=True, seekable=declared)
 
 
-def make_video(audio: bool = False) -> bytes:
-    """Build a Matroska file of three small grey pictures, and a second of sound."""
+def make_video(audio: bool = False, tracks: int = 1) -> bytes:
+    """Build a Matroska file of small grey pictures, three a track, and a second of sound behind them."""
     file = io.BytesIO()
     with av.open(file, "w", format="matroska") as container:
-        video = container.add_stream("mpeg4", rate=5)
-        video.width = video.height = 32
-        video.pix_fmt = "yuv420p"
+        videos = [container.add_stream("mpeg4", rate=5) for _ in range(tracks)]
+        for video in videos:
+            video.width = video.height = 32
+            video.pix_fmt = "yuv420p"
         sound = container.add_stream("pcm_s16le", rate=16_000, layout="mono") if audio else None
-        for _ in range(3):
-            container.mux(video.encode(av.VideoFrame.from_ndarray(np.full((32, 32, 3), 128, np.uint8))))
-        container.mux(video.encode(None))
+        for video in videos:
+            for _ in range(3):
+                container.mux(video.encode(av.VideoFrame.from_ndarray(np.full((32, 32, 3), 128, np.uint8))))
+            container.mux(video.encode(None))
         if sound is not None:
             _mux_tone(container, sound)
     return file.getvalue()
@@ -190,6 +192,7 @@ HOSTILE: dict[str, tuple[bytes, type[errors.SmartLiteError]]] = {
     "an MPEG pack and noise": (b"\0\0\1\xba" + _NOISE, errors.AudioInvalid),
     "an ftyp box and noise": (b"\0\0\0\x18ftypM4A " + _NOISE, errors.AudioInvalid),
     "a video without audio": (make_video(), errors.AudioInvalid),
+    "a sound behind 8 videos": (make_video(tracks=8, audio=True), errors.AudioInvalid),
     "a sound coded as ac3": (make_media("mp4", "ac3", bit_rate=96_000), errors.UnsupportedMediaType),
     "text": (b"this is not a recording\n" * 50, errors.UnsupportedMediaType),
     "JSON": (b'{"file": "speech.wav"}', errors.UnsupportedMediaType),
@@ -231,6 +234,7 @@ HARMLESS: dict[str, tuple[bytes, float]] = {
     "an m4a of 8 channels": (make_media("ipod", "aac", layout="7.1", bit_rate=384_000), 1.0),
     "a video with audio": (make_video(audio=True), 1.0),
     "60 streams, of which 8 are looked at": (make_streams(60), 1.0),
+    "a sound behind 7 videos": (make_video(tracks=7, audio=True), 1.0),
     "a cut mp3": (_MP3[: len(_MP3) // 2], 0.5),
     "a WAV that is HTML too": (make_wav(_SECOND_S16) + b"<script>alert(1)</script>", 1.0),
 }

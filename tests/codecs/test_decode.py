@@ -1,5 +1,6 @@
 """The audio gate in process: sniffing, limits, decoding."""
 
+import contextlib
 import io
 import os
 from pathlib import Path
@@ -12,10 +13,13 @@ from smartlite.codecs.decode import decode_pcm
 from smartlite.codecs.limits import AudioLimits
 from smartlite.codecs.sniff import Container, sniff_container
 from smartlite.errors import (
+    AudioEmpty,
     AudioInvalid,
     AudioTooLarge,
     AudioTooLong,
+    RequestTooLarge,
     SmartLiteError,
+    Unprocessable,
     UnsupportedMediaType,
 )
 from tests.codecs import hostile
@@ -79,7 +83,7 @@ def test_a_playlist_that_names_a_real_recording_is_refused(tmp_path: Path) -> No
 def test_a_declared_hour_is_refused_before_it_is_decoded() -> None:
     # Cut after 16 kB, the file holds a minute or so: counting samples would take it.
     with pytest.raises(AudioTooLong, match="3600 s"):
-        decode(hostile.make_silent_flac_hour(declared=True)[:16_000])
+        decode(hostile.HOSTILE["an hour of silence, declared"][0][:16_000])
 
 
 @pytest.mark.parametrize(
@@ -104,7 +108,7 @@ def test_every_container_is_held_to_the_duration_limit(muxer: str, encoder: str,
 
 
 def test_an_mp3_is_not_refused_for_a_duration_that_was_only_guessed() -> None:
-    # From its first frames' bit rate ffmpeg guesses 40 s for these 9 s.
+    # From its first frames' bit rate ffmpeg guesses 27 s for these 9 s.
     options = {"write_xing": "0", "id3v2_version": "0"}
     quiet = hostile.make_media("mp3", "libmp3lame", sample_rate_hz=24_000, bit_rate=8_000, options=options)
     loud = hostile.make_media("mp3", "libmp3lame", sample_rate_hz=24_000, bit_rate=64_000, seconds=8, options=options)
@@ -116,7 +120,7 @@ def test_the_decoded_size_is_bounded_by_what_the_header_declares() -> None:
     limits = AudioLimits(max_decoded_bytes=8 * 4 * 48_000)
     assert len(decode(data, limits)) == 16_000
     with pytest.raises(AudioTooLarge):
-        decode(data + b"", AudioLimits(max_decoded_bytes=8 * 4 * 48_000 - 1))
+        decode(data, AudioLimits(max_decoded_bytes=8 * 4 * 48_000 - 1))
 
 
 def test_the_decoded_size_is_counted_where_the_header_says_nothing() -> None:
@@ -178,9 +182,5 @@ def test_bytes_flipped_anywhere_give_sound_or_a_refusal() -> None:
             # Half of the damage is done to the header, where the lengths are.
             for place in [*random.integers(0, len(data), 8), *random.integers(0, 200, 4)]:
                 data[place] = random.integers(0, 256)
-            try:
-                samples = decode(bytes(data[: random.integers(1, len(data))]))
-            except SmartLiteError as error:
-                assert error.status_code in (400, 413, 415, 422)
-            else:
-                assert np.isfinite(samples).all()
+            with contextlib.suppress(AudioEmpty, RequestTooLarge, UnsupportedMediaType, Unprocessable):
+                assert np.isfinite(decode(bytes(data[: random.integers(1, len(data))]))).all()

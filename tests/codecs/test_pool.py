@@ -33,6 +33,26 @@ def proc(pid: int, name: str) -> str:
     return Path(f"/proc/{pid}/{name}").read_text()
 
 
+def exists(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+def open_files(pid: int) -> list[str]:
+    return sorted(path.name for path in Path(f"/proc/{pid}/fd").iterdir())
+
+
+def working_directory(pid: int) -> str:
+    return str(Path(f"/proc/{pid}/cwd").readlink())
+
+
+def wait_for_end(pid: int) -> None:
+    for _ in range(100):
+        if not exists(pid) or "State:\tZ" in proc(pid, "status"):
+            return
+        time.sleep(0.1)
+    pytest.fail("The process did not end within 10 s.")
+
+
 def stop(pool: DecoderPool) -> int:
     """Make the only decoder hang until it is continued or killed."""
     (pid,) = pool.pids
@@ -80,14 +100,14 @@ async def test_a_process_that_dies_fails_its_own_file_only(pool: DecoderPool) ->
 async def test_a_process_that_died_while_idle_is_replaced_unseen(pool: DecoderPool) -> None:
     (pid,) = pool.pids
     os.kill(pid, signal.SIGKILL)
-    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    await asyncio.to_thread(wait_for_end, pid)
     assert (await pool.decode(RECORDING)).duration_s == 1.0
 
 
 async def test_a_file_that_takes_too_long_is_refused_and_its_process_replaced() -> None:
     async with DecoderPool(timeout_s=1.5) as pool:
         pid = stop(pool)
-        with pytest.raises(Unprocessable, match="longer than 1.5 s"):
+        with pytest.raises(Unprocessable, match=r"longer than 1\.5 s"):
             await pool.decode(RECORDING)
         await pool.start()
         assert pool.pids != (pid,)
@@ -161,9 +181,9 @@ async def test_the_process_is_locked_in(monkeypatch: pytest.MonkeyPatch) -> None
         assert limits["Max file size"] == "0"
         assert limits["Max core file size"] == "0"
         assert int(limits["Max address space"]) < 600 * 1024 * 1024
-        assert sorted(path.name for path in Path(f"/proc/{pid}/fd").iterdir()) == ["0", "1", "2"]
+        assert open_files(pid) == ["0", "1", "2"]
         assert "do-not-tell" not in proc(pid, "environ")
-        assert str(Path(f"/proc/{pid}/cwd").readlink()).endswith("(deleted)")
+        assert working_directory(pid).endswith("(deleted)")
         assert "NoNewPrivs:\t1" in proc(pid, "status")
         soft_cpu_s = next(line for line in proc(pid, "limits").splitlines() if "cpu time" in line)[26:].split()[0]
         assert int(soft_cpu_s) < 40
@@ -175,7 +195,7 @@ async def test_nothing_runs_after_close() -> None:
     pids = pool.pids
     await pool.close()
     await pool.close()
-    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    assert not any(exists(pid) for pid in pids)
 
 
 async def test_closing_ends_a_file_with_503_and_takes_no_other() -> None:
@@ -208,9 +228,4 @@ def test_the_process_ends_with_a_parent_that_is_killed() -> None:
     )
     parent = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert parent.returncode == -signal.SIGKILL, parent.stderr
-    pid = int(parent.stdout)
-    for _ in range(100):
-        if not Path(f"/proc/{pid}").exists() or "State:\tZ" in proc(pid, "status"):
-            return
-        time.sleep(0.1)
-    pytest.fail("The decoder outlived its parent.")
+    wait_for_end(int(parent.stdout))

@@ -119,9 +119,9 @@ class FsspecObjectStore:
     def _translated(self, verb: str, key: str) -> Iterator[None]:
         try:
             yield
-        except FileNotFoundError as error:
-            raise ModelStoreError(f"The object store {self._url} has no object '{key}'.") from error
         except self._errors as error:
+            if verb == "read" and isinstance(error, FileNotFoundError):
+                raise ModelStoreError(f"The object store {self._url} has no object '{key}'.") from error
             raise ModelStoreError(f"The object store {self._url} cannot {verb} '{key}': {error}.") from error
 
 

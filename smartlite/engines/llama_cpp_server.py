@@ -30,12 +30,19 @@ class LlamaCppOptions(EngineOptions):
     max_waiting: int = Field(default=64, ge=0)
     """Requests that may wait for a slot; the next is refused with 429."""
     threads: int | None = Field(default=None, ge=1, le=256)
-    """Threads that compute; None takes every core this process may run on, at most 8. (2 threads against 1: prompts
-    436 against 235 tokens/s, answers 160 against 135.)"""
-    batch_tokens: int = Field(default=16, ge=1, le=8192)
-    """Prompt tokens computed at one go, at least ``parallel``. A cancelled request ends between two batches, so this
-    bounds how long it goes on: on 2 cores 16 tokens take 50 ms at the start of a context and 100 ms at 1,500 tokens
-    (32: 95 and 190; 128: 350 and 435), and cost 10 to 20 % of the prompt speed. With a GPU take 512 or more."""
+    """Threads that compute; None takes one core fewer than this process may run on, at least 1 and at most 8.
+
+    The library's threads wait for each other many times a token, spinning. Alone on 2 cores, 2 threads read prompts at
+    436 and write at 160 tokens/s, 1 thread at 235 and 135. With every core busy (load 10), 2 threads write 1 to 2
+    tokens/s, 1 thread 30. Take as many as there are cores only where nothing else runs.
+    """
+    batch_tokens: int = Field(default=8, ge=1, le=8192)
+    """Prompt tokens computed at one go, at least ``parallel``; 512 or more with a GPU.
+
+    A cancelled request ends at the second end of a batch at the latest, so this bounds how long it goes on. One thread,
+    the other core busy, milliseconds a batch in prompts of 331 and 931 tokens: 53 and 69 for 8, 96 and 140 for 16, 190
+    and 216 for 32. Prompt speed in the shorter: 151, 167, 169 tokens/s.
+    """
     gpu_layers: int = Field(default=-1, ge=-1)
     """Layers computed by a GPU that this build of the library can use; -1 is all, 0 is none."""
     prompt_cache_mb: int = Field(default=128, ge=0)
@@ -91,7 +98,7 @@ def open_server(path: Path, options: LlamaCppOptions) -> Any:
 
 
 def _parameters(library: Any, path: Path, options: LlamaCppOptions, socket: Path) -> Any:
-    threads = options.threads or min(8, len(os.sched_getaffinity(0)))
+    threads = options.threads or min(8, max(1, len(os.sched_getaffinity(0)) - 1))
     parameters = library.CommonParams()
     parameters.model.path = str(path)
     parameters.n_ctx = options.context_tokens
@@ -101,7 +108,7 @@ def _parameters(library: Any, path: Path, options: LlamaCppOptions, socket: Path
     parameters.cache_ram_mib = options.prompt_cache_mb
     for cpu in (parameters.cpuparams, parameters.cpuparams_batch):
         cpu.n_threads = threads
-        # No busy waiting: as fast (162 against 159 tokens/s), and the cores are shared with the other stages.
+        # No busy waiting for the next token: as fast (162 against 159 tokens/s), and other stages need the cores.
         cpu.poll = 0
     parameters.fit_params = False  # what the operator wrote holds
     parameters.prefill_assistant = False  # a conversation that ends with an answer gets a new one, not its continuation

@@ -112,8 +112,8 @@ async def assert_nothing_computes(engine: LlamaCpp) -> None:
     await engine.check_health()
     used_s = time.process_time()
     await asyncio.sleep(0.5)
-    # A request that goes on uses both threads: about 1 s of processor time. An idle engine uses 0.01 s.
-    assert time.process_time() - used_s < 0.25
+    # A request that goes on uses a whole core, unless others want it too: 0.5 s. An idle engine uses 0.01 s.
+    assert time.process_time() - used_s < 0.1
 
 
 @pytest.mark.models

@@ -34,7 +34,7 @@ def create_app(services: Services) -> FastAPI:
         redoc_url=None,
         # A redirect would repeat the client's Host header, and no official client needs one.
         redirect_slashes=False,
-        middleware=middleware_stack(services.settings),
+        middleware=middleware_stack(services.settings, tuple(ROUTERS)),
         exception_handlers=exception_handlers(),
     )
     app.state.services = services

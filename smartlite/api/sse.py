@@ -24,6 +24,7 @@ PING_INTERVAL_S: Final = 15.0
 """Silence after which a comment is sent, so that proxies keep the connection."""
 SEND_TIMEOUT_S: Final = 60.0
 """Longest wait for a client that does not read; then the connection is cut."""
+_STOP_TIMEOUT_S: Final = 1.0
 
 Event = Mapping[str, object]
 """What one ``data:`` line holds; a TypedDict or a dict of JSON values."""
@@ -132,8 +133,8 @@ async def _pinged(line: _Line, interval_s: float) -> AsyncIterator[None]:
         yield
     finally:
         pinger.cancel()
-        await asyncio.wait({pinger})
-        if not pinger.cancelled() and (failure := pinger.exception()) is not None:
+        await asyncio.wait({pinger}, timeout=_STOP_TIMEOUT_S)
+        if pinger.done() and not pinger.cancelled() and (failure := pinger.exception()) is not None:
             _logger.debug("The client stopped reading: %r", failure)
 
 

@@ -1,5 +1,8 @@
 """What surrounds every route, as plain ASGI, and its one order. Must not know any route's format."""
 
+from collections.abc import Sequence
+from typing import Final
+
 from starlette.middleware import Middleware
 
 from smartlite.api.middleware.admission import AdmissionMiddleware
@@ -11,9 +14,13 @@ from smartlite.api.middleware.observation import ObservationMiddleware
 from smartlite.api.middleware.request_id import RequestIDMiddleware
 from smartlite.config import Settings
 
+HEALTH_PATHS: Final = frozenset({"/healthz", "/readyz"})
+"""Asked twice a second by every edge: never refused for being busy (a busy replica is a healthy one, and without it
+the others would be busier still), and logged at DEBUG only."""
 
-def middleware_stack(settings: Settings) -> list[Middleware]:
-    """Every middleware, the outermost first.
+
+def middleware_stack(settings: Settings, prefixes: Sequence[str]) -> list[Middleware]:
+    """Every middleware, the outermost first; ``prefixes`` are those of the API's versions.
 
     The request id comes first, so that every answer and log line has it; observation sees the final status; headers
     and CORS are put on errors too; failures turns whatever is raised further in into an answer; what refuses requests
@@ -21,11 +28,11 @@ def middleware_stack(settings: Settings) -> list[Middleware]:
     """
     return [
         Middleware(RequestIDMiddleware),
-        Middleware(ObservationMiddleware),
+        Middleware(ObservationMiddleware, prefixes=prefixes, quiet_paths=HEALTH_PATHS),
         Middleware(HeadersMiddleware),
         *cors(settings.cors_origins),
         Middleware(FailuresMiddleware),
-        Middleware(AdmissionMiddleware, max_concurrent_requests=settings.max_concurrent_requests),
+        Middleware(AdmissionMiddleware, limit=settings.max_concurrent_requests, exempt_paths=HEALTH_PATHS),
         Middleware(
             BodyLimitMiddleware, max_json_bytes=settings.max_json_bytes, max_upload_bytes=settings.max_upload_bytes
         ),

@@ -1,6 +1,7 @@
 """Times on every answer and one log line per request. Must not know which stages there are."""
 
 import logging
+from collections.abc import Sequence, Set
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -13,8 +14,10 @@ _logger = logging.getLogger("smartlite.access")
 class ObservationMiddleware:
     """Begins the notes of a request, sends them as ``Server-Timing`` and logs them when it ends."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, prefixes: Sequence[str], quiet_paths: Set[str]) -> None:
         self._app = app
+        self._prefixes = tuple(prefix for prefix in prefixes if prefix)
+        self._quiet_paths = quiet_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -38,12 +41,12 @@ class ObservationMiddleware:
         try:
             await self._app(scope, receive, send_with_times)
         finally:
-            _logger.info(
+            _logger.log(
+                logging.DEBUG if scope["path"] in self._quiet_paths else logging.INFO,
                 "request",
                 extra={
                     "method": scope["method"],
-                    # The template and never the path, which is the client's text and has no bound.
-                    "route": getattr(scope.get("route"), "path", None),
+                    "route": self._route_of(scope),
                     "status": status,
                     "seconds": round(observation.elapsed_s, 4),
                     "stages_s": {name: round(seconds, 4) for name, seconds in observation.stages_s.items()},
@@ -52,3 +55,12 @@ class ObservationMiddleware:
                     "client_gone": observation.client_gone,
                 },
             )
+
+    def _route_of(self, scope: Scope) -> str | None:
+        """The template and never the path, which is the client's text and has no bound."""
+        path = getattr(scope.get("route"), "path", None)
+        if not isinstance(path, str):
+            return None
+        # FastAPI gives a route without the prefix that it was included under, or with it: it depends on the version.
+        prefix = next((prefix for prefix in self._prefixes if scope["path"].startswith(f"{prefix}/")), "")
+        return path if path.startswith(prefix) else prefix + path

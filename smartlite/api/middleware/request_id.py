@@ -7,6 +7,7 @@ import re
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from smartlite.domain.ids import new_id
@@ -36,8 +37,20 @@ class RequestIDMiddleware:
                 MutableHeaders(scope=message)[HEADER] = value
             await send(message)
 
+        # Serve reads the header before this app runs where this middleware surrounds Serve too (``around_serve``).
+        headers = [(name, old) for name, old in scope["headers"] if name.lower() != HEADER.encode()]
+        scope["headers"] = [*headers, (HEADER.encode(), value.encode())]
         token = request_id.set(value)
         try:
             await self._app(scope, receive, send_with_id)
         finally:
             request_id.reset(token)
+
+
+def around_serve() -> list[Middleware]:
+    """What Ray Serve puts around its own HTTP handling, by ``RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH``.
+
+    Serve takes any client's id unchecked, makes one of its own where there is none, and adds it to the answer a second
+    time; outside of it, this middleware gives it a well-formed id and leaves one on the answer.
+    """
+    return [Middleware(RequestIDMiddleware)]

@@ -35,7 +35,7 @@ async def test_one_log_line_tells_each_request_and_nothing_of_its_text(
     (record,) = [record for record in caplog.records if record.name == "smartlite.access"]
     noted = vars(record)
     assert (noted["method"], noted["status"], noted["error_code"]) == ("GET", 404, "model_not_found")
-    assert noted["route"].endswith("/models/{model:path}")
+    assert noted["route"] == "/v1/models/{model:path}"
     assert noted["seconds"] >= 0
     assert noted["client_gone"] is False
     assert "s3cr3t" not in str(noted)
@@ -49,6 +49,15 @@ async def test_an_unknown_address_is_logged_without_its_path(
     (record,) = [record for record in caplog.records if record.name == "smartlite.access"]
     assert vars(record)["route"] is None
     assert vars(record)["status"] == 404
+
+
+async def test_health_checks_are_logged_for_debugging_only(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "smartlite.access")
+    await client.get("/healthz")
+    (record,) = [record for record in caplog.records if record.name == "smartlite.access"]
+    assert (record.levelname, vars(record)["route"]) == ("DEBUG", "/healthz")
 
 
 async def test_headers_that_steer_ray_serve_are_removed() -> None:

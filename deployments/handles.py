@@ -17,12 +17,14 @@ from ray.serve.exceptions import BackPressureError, RayServeException
 from ray.serve.handle import DeploymentHandle
 from ray.serve.schema import DeploymentStatus
 
+from deployments.metrics import observe
 from smartlite.domain.asr import TranscribeRequest, TranscriptEvent
 from smartlite.domain.llm import ChatEvent, ChatRequest
 from smartlite.domain.pipeline import TurnEvent, VoiceTurnRequest
 from smartlite.domain.stages import StageState, StageStatus
 from smartlite.domain.tts import SpeakRequest, SpeechEvent
 from smartlite.errors import DeadlineExceeded, EngineFailed, Overloaded, ReplicaLost, SmartLiteError, Unavailable
+from smartlite.metrics import STAGE_FIRST_EVENT_SECONDS, STAGE_SECONDS
 
 _logger = logging.getLogger(__name__)
 
@@ -55,26 +57,35 @@ class RemoteStage:
         """
         handle = self._large if size_bytes > _BY_REFERENCE_BYTES else self._small
         response = getattr(handle, method).remote(request)
+        began = time.monotonic()
         timeout_s = self._first_event_timeout_s
         ended = False
+        outcome = "cancelled"
         try:
             while True:
                 try:
                     async with asyncio.timeout(timeout_s):
                         event = await anext(response)
                 except StopAsyncIteration:
-                    ended = True
+                    ended, outcome = True, "ok"
                     return
                 except TimeoutError:
+                    outcome = DeadlineExceeded.code
                     raise DeadlineExceeded(f"The {self._name} stage did not answer within {timeout_s:g} s.") from None
                 except (RayError, RayServeException, grpc.RpcError, SmartLiteError) as error:
-                    ended = True
-                    raise self._translate(error) from None
+                    translated = self._translate(error)
+                    ended, outcome = True, translated.code
+                    raise translated from None
+                if outcome != "streaming":
+                    outcome = "streaming"
+                    observe(STAGE_FIRST_EVENT_SECONDS, time.monotonic() - began, stage=self._name)
+                    timeout_s = self._next_event_timeout_s
                 yield event
-                timeout_s = self._next_event_timeout_s
         finally:
             if not ended:
                 response.cancel()
+            outcome = "cancelled" if outcome == "streaming" else outcome
+            observe(STAGE_SECONDS, time.monotonic() - began, stage=self._name, outcome=outcome)
 
     def _translate(self, error: Exception) -> SmartLiteError:
         # An exception that crossed from an actor is an instance of its own class and of RayTaskError at once; its

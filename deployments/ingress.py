@@ -1,5 +1,6 @@
 """The ingress replica: the gateway's app over handles to the stages. Must not know routes."""
 
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from ray import serve
@@ -12,6 +13,11 @@ from smartlite.api.services import Services
 from smartlite.config import load_settings
 from smartlite.domain.models import ModelDirectory
 from smartlite.logging import configure_logging
+
+_Message = MutableMapping[str, Any]
+_Receive = Callable[[], Awaitable[_Message]]
+_Send = Callable[[_Message], Awaitable[None]]
+_App = Callable[[_Message, _Receive, _Send], Awaitable[None]]
 
 
 class IngressDeployment:
@@ -39,5 +45,19 @@ class IngressDeployment:
             status=ServeStatusBoard(serve.get_replica_context().app_name),
         )
 
-    def __serve_build_asgi_app__(self) -> Any:
-        return create_app(self._services)
+    def __serve_build_asgi_app__(self) -> _App:
+        return leave_request_id_to_serve(create_app(self._services))
+
+
+def leave_request_id_to_serve(app: _App) -> _App:
+    """Take the request id off the app's answers: Serve adds it to every one, and twice is once too often."""
+
+    async def wrapped(scope: _Message, receive: _Receive, send: _Send) -> None:
+        async def send_without_id(message: _Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [pair for pair in message["headers"] if pair[0].lower() != b"x-request-id"]
+            await send(message)
+
+        await app(scope, receive, send_without_id)
+
+    return wrapped

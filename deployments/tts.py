@@ -2,17 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from typing import Final
 
-from smartlite.domain.audio import AudioFormat, SpeechEncoder
+from smartlite.domain.audio import AudioFormat, SpeechEncoder, cut
 from smartlite.domain.tts import SpeakRequest, SpeechChunk, SpeechEvent, SpeechFinished
 from smartlite.engines.protocols import TTSEngine
 from smartlite.errors import EngineFailed, ModelNotFound
-
-_CHUNK_BYTES: Final = 256 * 1024
-"""Largest message; even, so that 16-bit samples stay whole. Serve's gRPC carries at most 4 MiB."""
 
 
 class TTSDeployment:
@@ -42,12 +38,12 @@ class TTSDeployment:
             async for sentence in sentences:
                 encoder = encoder or self._open_encoder(request.format, sentence.audio.sample_rate_hz)
                 duration_s += sentence.audio.duration_s
-                for data in _cut(await asyncio.to_thread(encoder.encode, sentence.audio)):
+                for data in cut(await asyncio.to_thread(encoder.encode, sentence.audio)):
                     first_audio_s = first_audio_s or time.monotonic() - began
                     yield SpeechChunk(data)
         if encoder is None:
             raise EngineFailed("The speech synthesis ended without audio.")
-        for data in _cut(await asyncio.to_thread(encoder.finish)):
+        for data in cut(await asyncio.to_thread(encoder.finish)):
             first_audio_s = first_audio_s or time.monotonic() - began
             yield SpeechChunk(data)
         yield SpeechFinished(duration_s, len(request.text), first_audio_s, time.monotonic() - began)
@@ -60,8 +56,3 @@ class TTSDeployment:
     def __del__(self) -> None:
         for engine in getattr(self, "_engines", {}).values():
             engine.close()
-
-
-def _cut(data: bytes) -> Iterator[bytes]:
-    for start in range(0, len(data), _CHUNK_BYTES):
-        yield data[start : start + _CHUNK_BYTES]

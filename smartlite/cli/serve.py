@@ -19,17 +19,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from rich.console import Console
 
-from smartlite.cli.download_progress import DownloadDisplay
+from smartlite.cli.models import pull_missing
 from smartlite.config import Settings, load_settings
 from smartlite.domain.ids import new_id
 from smartlite.edge.ports import check_ports_free
 from smartlite.edge.ray_environment import ray_environment
 from smartlite.edge.supervisor import EdgeSupervisor
 from smartlite.errors import ConfigurationError, SmartLiteError
-from smartlite.models.catalog import Catalog
 from smartlite.models.catalog_file import load_catalog
-from smartlite.models.store import ModelStore
-from smartlite.storage.objects import FsspecObjectStore
 
 if TYPE_CHECKING:
     from deployments.cluster import LocalCluster
@@ -76,7 +73,7 @@ def serve(
     args = platform_args(document)
     if args is not None:
         models = [served.model for stage in args.stages().values() for served in stage.models]
-        _pull_missing(catalog, models, settings)
+        pull_missing(catalog, models, settings)
         progress.ready("models", ", ".join(models))
     cluster = LocalCluster(settings)
     previous = signal.signal(signal.SIGTERM, _raise_interrupt)
@@ -201,13 +198,6 @@ def logical_cpus(document: Mapping[str, Any]) -> int:
                 raise ConfigurationError(f"num_replicas: {replicas!r} needs a cluster; write a number.", "num_replicas")
             asked += replicas * float((deployment.get("ray_actor_options") or {}).get("num_cpus", 1))
     return max(math.ceil(asked), os.cpu_count() or 1)
-
-
-def _pull_missing(catalog: Catalog, names: list[str], settings: Settings) -> None:
-    store = ModelStore(FsspecObjectStore(settings.objects_url), settings.model_cache_dir)
-    with DownloadDisplay(Console(stderr=True)) as display:
-        for name in names:
-            store.ensure_local(catalog.find(name), display.update)
 
 
 def _raise_interrupt(*_: object) -> None:

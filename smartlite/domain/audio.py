@@ -1,5 +1,6 @@
 """Audio as the platform carries it: encoded bytes at the borders, mono float samples inside. No I/O, no codec."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, get_args
 
@@ -58,3 +59,13 @@ class SpeechEncoder(Protocol):
     def finish(self) -> bytes:
         """The last bytes."""
         ...
+
+
+_MESSAGE_BYTES: Final = 256 * 1024
+"""Even, so that 16-bit samples stay whole; well below the 4 MiB that a call between replicas carries."""
+
+
+def cut(data: bytes) -> Iterator[bytes]:
+    """Cut encoded audio into messages that any call between replicas carries; nothing for nothing."""
+    for start in range(0, len(data), _MESSAGE_BYTES):
+        yield data[start : start + _MESSAGE_BYTES]

@@ -117,7 +117,8 @@ def resolve_voice(model: ServedModel, name: str | None) -> Voice:
         if name == voice.id or name in voice.aliases:
             return voice
     allowed = ", ".join(n for voice in model.voices for n in (voice.id, *voice.aliases))
-    raise VoiceNotFound(f"The voice '{_shorten(name or '')}' does not exist. Voices of '{model.id}': {allowed}.", "voice")
+    wrong = _shorten(name or "")
+    raise VoiceNotFound(f"The voice '{wrong}' does not exist. Voices of '{model.id}': {allowed}.", "voice")
 
 
 def _shorten(name: str) -> str:

@@ -22,7 +22,7 @@ class VoiceTurnRequest:
     instructions: str | None = None
     """System prompt; None takes the platform's own."""
     whole: bool = False
-    """True: the speech comes as one TurnAudio, a finished file whose header states its true sizes. False: as it is made."""
+    """True: the speech comes at the end, one finished file whose header states its true sizes. False: as it is made."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ def ray_environment(settings: Settings, instance: str) -> dict[str, str]:
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
         "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "2",
+        "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "smartlite.api.middleware.request_id:around_serve",
         "SMARTLITE_INSTANCE": instance,
         # Ray then calls this machine 127.0.0.1 (the variable is meant for other systems), and every service of its own
         # listens on loopback. `_node_ip_address` does not do it: Ray turns a loopback address back into another.

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from smartlite.domain.asr import Segment, TranscribeOptions, TranscribeRequest, TranscriptInfo
-from smartlite.domain.audio import SPEECH_SAMPLE_RATE_HZ, AudioChunk, AudioFormat, SpeechEncoder
+from smartlite.domain.audio import SPEECH_SAMPLE_RATE_HZ, AudioChunk, AudioFormat, SpeechEncoder, cut
 from smartlite.domain.llm import ChatFinished, ChatOptions, ChatRequest, Message, TextDelta
 from smartlite.domain.pipeline import (
     TurnAudio,
@@ -194,18 +194,20 @@ class VoicePipeline:
                         await self._encode(turn, event.data)
             turn.characters += len(spoken)
             turn.speaking_s += turn.clock.now() - began
-        if data := await asyncio.to_thread(turn.encoder.finish):
-            turn.clock.first("first_audio")
-            await turn.events.put(TurnAudio(data))
+        await self._send(turn, await asyncio.to_thread(turn.encoder.finish))
         await turn.events.put(None)
 
     async def _encode(self, turn: _Turn, pcm: bytes) -> None:
         samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32) / np.float32(32768)
         chunk = AudioChunk(samples, SPEECH_SAMPLE_RATE_HZ)
         turn.speech_s += chunk.duration_s
-        if data := await asyncio.to_thread(turn.encoder.encode, chunk):
+        await self._send(turn, await asyncio.to_thread(turn.encoder.encode, chunk))
+
+    @staticmethod
+    async def _send(turn: _Turn, data: bytes) -> None:
+        for piece in cut(data):
             turn.clock.first("first_audio")
-            await turn.events.put(TurnAudio(data))
+            await turn.events.put(TurnAudio(piece))
 
     @staticmethod
     async def _guard(work: Coroutine[None, None, None], turn: _Turn) -> None:

@@ -1,0 +1,92 @@
+"""How often a recording computes: once for a window, and never again when nobody waits."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from smartlite.domain.audio import AudioChunk
+from smartlite.domain.models import ModelFiles
+
+pytestmark = pytest.mark.models
+
+Speak = Callable[..., AudioChunk]
+
+
+class CountingModel:
+    """A CTranslate2 model that counts its encodings and decodings."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self.encodings = 0
+        self.decodings = 0
+
+    def encode(self, *args: Any, **kwargs: Any) -> Any:
+        self.encodings += 1
+        return self._model.encode(*args, **kwargs)
+
+    def generate(self, *args: Any, **kwargs: Any) -> Any:
+        self.decodings += 1
+        return self._model.generate(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+
+@pytest.fixture(scope="module")
+def loaded(model_files: Callable[[str], ModelFiles]) -> Any:
+    """whisper-base, as the library loads it."""
+    from faster_whisper import WhisperModel
+
+    directory = str(model_files("whisper-base").directory)
+    return WhisperModel(directory, device="cpu", compute_type="int8", local_files_only=True)
+
+
+@pytest.fixture
+def recording(loaded: Any) -> Any:
+    """A recording that has not begun, over a model that counts."""
+    from smartlite.engines.faster_whisper_recording import Recording
+
+    recording = Recording(loaded)
+    recording.model = CountingModel(loaded.model)
+    return recording
+
+
+def test_a_window_whose_language_was_detected_is_encoded_once(recording: Any, espeak: Speak) -> None:
+    model = recording.model
+    recording.begin(espeak("The garden has many trees.").samples, None, None, {})
+    assert recording.next_segment() is not None
+    assert model.encodings == 1
+
+
+def test_a_stopped_recording_computes_no_further_window(recording: Any, espeak: Speak) -> None:
+    from smartlite.engines.faster_whisper_recording import Stopped
+
+    model = recording.model
+    samples = np.tile(espeak("The garden has many trees.").samples, 20)
+    recording.begin(samples, "en", None, {"temperature": 0.0})
+    recording.next_segment()
+    assert (model.encodings, model.decodings) == (1, 1)
+    recording.stop()
+    with pytest.raises(Stopped):
+        recording.next_segment()
+    assert (model.encodings, model.decodings) == (1, 1)
+
+
+def test_a_stopped_recording_tries_no_further_temperature(recording: Any, espeak: Speak) -> None:
+    from smartlite.engines.faster_whisper_recording import Stopped
+
+    model = recording.model
+    generate = model.generate
+
+    def generate_and_stop(*args: Any, **kwargs: Any) -> Any:
+        recording.stop()
+        return generate(*args, **kwargs)
+
+    model.generate = generate_and_stop
+    impossible = {"temperature": (0.0, 0.2, 0.4), "log_prob_threshold": 1.0}
+    recording.begin(espeak("The garden has many trees.").samples, "en", None, impossible)
+    with pytest.raises(Stopped):
+        recording.next_segment()
+    assert model.decodings == 1

@@ -4,6 +4,8 @@ import json
 
 import httpx
 import pytest
+from fastapi import FastAPI
+from starlette.types import Message
 
 from smartlite.api.json_body import MAX_DEPTH, MAX_NODES, parse_json
 from smartlite.errors import InvalidJSON
@@ -140,6 +142,25 @@ async def test_another_content_type_is_a_415(client: httpx.AsyncClient, content_
 )
 async def test_every_spelling_of_json_is_taken(client: httpx.AsyncClient, content_type: str) -> None:
     assert (await client.post(PATH, content=GOOD % b"", headers={"content-type": content_type})).status_code == 200
+
+
+async def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_server_error(app: FastAPI) -> None:
+    arriving: list[Message] = [
+        {"type": "http.request", "body": b'{"model":', "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return arriving.pop(0)
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"500")]
+    scope = {"type": "http", "method": "POST", "path": PATH, "query_string": b"", "headers": headers}
+    await app(scope, receive, send)
+    assert sent[0]["status"] == 499
 
 
 async def test_a_long_chat_passes(client: httpx.AsyncClient) -> None:

@@ -39,7 +39,9 @@ def parse_options(task: ModelTask, engine: str, options: dict[str, object]) -> E
         first = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"])
         hint = _nearest(key, engine_class.Options.model_fields) if first["type"] == "extra_forbidden" else ""
-        raise ConfigurationError(f"Option '{key}' of the {task} engine '{engine}': {first['msg']}.{hint}", key) from error
+        raise ConfigurationError(
+            f"Option '{key}' of the {task} engine '{engine}': {first['msg']}.{hint}", key
+        ) from error
 
 
 def create_asr(engine: str, files: ModelFiles, options: dict[str, object]) -> ASREngine:

@@ -37,6 +37,7 @@ class LocalCluster:
         Returns:
             The dashboard's URL.
         """
+        logging.getLogger("ray.serve").setLevel(logging.WARNING)
         context = ray.init(
             num_cpus=num_cpus,
             object_store_memory=self._settings.object_store_memory_mb * 1024 * 1024,

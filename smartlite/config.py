@@ -32,21 +32,22 @@ class Settings(BaseSettings):
     """What stands in front of the ingress replicas: our HAProxy, Ray's Python proxy, Ray's built-in HAProxy mode."""
     edge_stats_port: _Port = 8404
     """Port of HAProxy's statistics page and Prometheus metrics (``/stats``, ``/metrics``)."""
-    replica_ports: str = "30000-30007"
-    """First and last port that ingress replicas may listen on; at least twice as many as replicas, for rolling updates."""
+    replica_ports: str = "30000-30015"
+    """First and last port that ingress replicas may listen on; several times as many as replicas:
+    rolling updates need twice as many, and a port whose server has just ended stays closed for a minute."""
     ray_http_port: _Port = 8001
     """Port of Ray's own proxy, which the edge does not use."""
     dashboard_port: _Port = 8265
     """Port of the Ray dashboard and its deploy API."""
     ray_auth_mode: Literal["disabled", "token"] = "disabled"
-    """Authentication of Ray's own ports, which are on loopback; ``token`` protects them from other users of the machine."""
+    """Authentication of Ray's own ports, which are on loopback; ``token`` shuts out other users of the machine."""
     object_store_memory_mb: Annotated[int, Field(ge=76)] = 200
     """Shared memory of Ray's object store, in MB."""
 
     data_dir: Path = Field(default_factory=lambda: platformdirs.user_data_path("smartlite"))
     """Where the embedded stores live."""
     object_store_url: str = ""
-    """fsspec URL of the object store, such as ``s3://bucket/prefix``; empty means the folder ``objects`` in data_dir."""
+    """fsspec URL of the object store, such as ``s3://bucket/prefix``; empty: the folder ``objects`` in data_dir."""
     model_cache_dir: Path = Field(default_factory=lambda: platformdirs.user_cache_path("smartlite") / "models")
     """Node-local copies of model files, where replicas load from."""
     catalog: Path | None = None
@@ -68,7 +69,7 @@ class Settings(BaseSettings):
     """Longest silence of a stage that has begun to answer, in seconds."""
 
     instance: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,128}$")] = ""
-    """Random id of this start of the platform; ``/healthz`` answers it, so that the edge recognises its own replicas."""
+    """Random id of this start of the platform; ``/healthz`` answers it, so that the edge knows its own replicas."""
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Origins that browsers may call from, comma-separated; ``*`` means any."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

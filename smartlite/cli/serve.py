@@ -176,14 +176,16 @@ class _Platform:
         say("  Ctrl-C stops everything.")
 
 
-def ports_to_take(settings: Settings) -> Mapping[str, int]:
+def ports_to_take(settings: Settings) -> Mapping[str, int | range]:
     """Every port that the platform listens on, by the setting that changes it."""
-    ports = {"SMARTLITE_PORT": settings.port, "SMARTLITE_DASHBOARD_PORT": settings.dashboard_port}
+    ports: dict[str, int | range] = {
+        "SMARTLITE_PORT": settings.port,
+        "SMARTLITE_DASHBOARD_PORT": settings.dashboard_port,
+    }
     if settings.edge != "ray-proxy":
         ports["SMARTLITE_RAY_HTTP_PORT"] = settings.ray_http_port
         ports["SMARTLITE_EDGE_STATS_PORT"] = settings.edge_stats_port
-        for port in settings.replica_port_range:
-            ports[f"SMARTLITE_REPLICA_PORTS ({port})"] = port
+        ports["SMARTLITE_REPLICA_PORTS"] = settings.replica_port_range
     return ports
 
 

@@ -7,8 +7,11 @@ import errno
 import socket
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from smartlite.errors import ConfigurationError
+
+_CONNECT_TIMEOUT_S: Final = 0.5
 
 
 def check_ports_free(named: Mapping[str, int | range], host: str = "127.0.0.1") -> None:
@@ -42,10 +45,26 @@ def _check_free(setting: str, host: str, port: int) -> None:
             listener.listen(1)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
+                if not _has_listener(family, host, port):
+                    # Connections of a server that has just ended: Ray's replicas set no SO_REUSEADDR, so the kernel
+                    # keeps their port for a minute. A replica then takes the next one of its range.
+                    return
                 reason = f"is taken{_by_whom(port)}"
             else:
                 reason = f"cannot be used: {error.strerror}"
             raise ConfigurationError(f"Port {port} {reason}; set {setting} to another", setting) from error
+
+
+def _has_listener(family: socket.AddressFamily, host: str, port: int) -> bool:
+    with socket.socket(family, socket.SOCK_STREAM) as client:
+        client.settimeout(_CONNECT_TIMEOUT_S)
+        try:
+            client.connect((host, port))
+        except ConnectionRefusedError:
+            return False
+        except OSError:
+            return True
+        return True
 
 
 def _by_whom(port: int) -> str:

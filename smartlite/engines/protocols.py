@@ -53,9 +53,7 @@ class Engine(Protocol):
 class ASREngine(Engine, Protocol):
     """Recognises speech."""
 
-    def transcribe(
-        self, audio: AudioChunk, options: TranscribeOptions
-    ) -> AsyncGenerator[EngineTranscriptEvent, None]:
+    def transcribe(self, audio: AudioChunk, options: TranscribeOptions) -> AsyncGenerator[EngineTranscriptEvent, None]:
         """Yield one TranscriptInfo, then Segments in order as they are recognised.
 
         Args:

@@ -65,3 +65,19 @@ def test_the_ports_are_free_again_after_the_check(settings: Settings) -> None:
     check_ports_free({"SMARTLITE_PORT": settings.port})
     with socket.create_server(("127.0.0.1", settings.port)):
         pass
+
+
+@pytest.mark.integration
+def test_connections_of_a_server_that_has_just_ended_are_not_in_the_way(socket_enabled: None) -> None:
+    # As Ray's replicas do: without SO_REUSEADDR, so that the kernel keeps the port in TIME_WAIT.
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        port = server.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            accepted, _ = server.accept()
+            accepted.close()  # the server's side closes first and waits
+            assert client.recv(1) == b""
+    with socket.socket() as again, pytest.raises(OSError, match="in use"):
+        again.bind(("127.0.0.1", port))
+    check_ports_free({"SMARTLITE_REPLICA_PORTS": range(port, port + 1)})

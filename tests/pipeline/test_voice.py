@@ -75,7 +75,7 @@ class Speaks:
 class Counts:
     """An encoder whose bytes tell how many samples it was given."""
 
-    def __init__(self, format: AudioFormat, whole: bool) -> None:  # noqa: A002 - the factory's word
+    def __init__(self, format: AudioFormat, whole: bool) -> None:
         self.format = format
         self.whole = whole
         self.samples = 0

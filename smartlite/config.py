@@ -70,6 +70,8 @@ class Settings(BaseSettings):
 
     instance: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,128}$")] = ""
     """Random id of this start of the platform; ``/healthz`` answers it, so that the edge knows its own replicas."""
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ("127.0.0.1", "localhost", "[::1]")
+    """Names that clients may call the gateway by (the Host header, no port), comma-separated; ``*`` means any."""
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Origins that browsers may call from, comma-separated; ``*`` means any."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -96,11 +98,11 @@ class Settings(BaseSettings):
             raise ValueError(msg)
         return value
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("allowed_hosts", "cors_origins", mode="before")
     @classmethod
-    def _split_origins(cls, value: object) -> object:
+    def _split_list(cls, value: object) -> object:
         if isinstance(value, str):
-            return tuple(origin.strip() for origin in value.split(",") if origin.strip())
+            return tuple(item.strip() for item in value.split(",") if item.strip())
         return value
 
     @property

@@ -14,6 +14,8 @@ Must not know who raises or who renders. The tree::
     │   ├── ContextLengthExceeded       400 context_length_exceeded
     │   ├── VoiceNotFound               400 voice_not_found
     │   └── AudioEmpty                  400 audio_empty
+    ├── OriginNotAllowed                403 origin_not_allowed
+    ├── HostNotAllowed                  421 host_not_allowed
     ├── NotFound                        404 not_found
     │   └── ModelNotFound               404 model_not_found
     ├── MethodNotAllowed                405 method_not_allowed
@@ -142,6 +144,22 @@ class AudioEmpty(InvalidRequest):
     """The file holds no audio samples."""
 
     code = "audio_empty"
+
+
+class OriginNotAllowed(SmartLiteError):
+    """A web page of this origin may not make its visitor's browser call the gateway."""
+
+    status_code = 403
+    code = "origin_not_allowed"
+    type = "invalid_request_error"
+
+
+class HostNotAllowed(SmartLiteError):
+    """The gateway does not answer to the name in the Host header."""
+
+    status_code = 421
+    code = "host_not_allowed"
+    type = "invalid_request_error"
 
 
 class NotFound(SmartLiteError):

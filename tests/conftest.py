@@ -134,7 +134,7 @@ def make_services(settings: Settings, engine_options: Mapping[str, dict[str, obj
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Defaults, and a data folder of the test's own."""
-    return Settings(data_dir=tmp_path, model_cache_dir=tmp_path / "models")
+    return Settings(data_dir=tmp_path, model_cache_dir=tmp_path / "models", allowed_hosts=("*",))
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from starlette.middleware import Middleware
 
 from smartlite.api.middleware.admission import AdmissionMiddleware
 from smartlite.api.middleware.body_limit import BodyLimitMiddleware
+from smartlite.api.middleware.callers import CallersMiddleware
 from smartlite.api.middleware.cors import cors
 from smartlite.api.middleware.failures import FailuresMiddleware
 from smartlite.api.middleware.headers import HeadersMiddleware
@@ -32,6 +33,12 @@ def middleware_stack(settings: Settings, prefixes: Sequence[str]) -> list[Middle
         Middleware(HeadersMiddleware),
         *cors(settings.cors_origins),
         Middleware(FailuresMiddleware),
+        Middleware(
+            CallersMiddleware,
+            hosts=settings.allowed_hosts,
+            origins=settings.cors_origins,
+            exempt_paths=HEALTH_PATHS,
+        ),
         Middleware(AdmissionMiddleware, limit=settings.max_concurrent_requests, exempt_paths=HEALTH_PATHS),
         Middleware(
             BodyLimitMiddleware, max_json_bytes=settings.max_json_bytes, max_upload_bytes=settings.max_upload_bytes

@@ -34,10 +34,12 @@ check: setup-dev  ## Format, lint, types and imports
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python ops/reference.py --check
 
-format: setup-dev  ## Format the code and mend what the linter can
+format: setup-dev  ## Format the code, mend what the linter can, write the tables of the docs
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+	@$(BIN)/python ops/reference.py
 
 clean:  ## Remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache *.egg-info

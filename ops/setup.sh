@@ -32,7 +32,10 @@ if [ -x "$venv/bin/smartlite" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$want" ]; 
     exit 0
 fi
 [ -x "$venv/bin/python" ] || { say "creating $venv"; "$python" -m venv "$venv"; }
-say "installing dependencies ($extras) into $venv"
-"$venv/bin/python" -m pip install -q --upgrade -c constraints.txt pip
-"$venv/bin/python" -m pip install --progress-bar auto -q -c constraints.txt -e ".[$extras]"
+say "installing dependencies ($extras) into $venv (a minute or two)"
+log="$venv/setup.log"
+{
+    "$venv/bin/python" -m pip install --upgrade -c constraints.txt pip &&
+        "$venv/bin/python" -m pip install -c constraints.txt -e ".[$extras]"
+} >"$log" 2>&1 || { tail -n 30 "$log" >&2; say "could not install; the whole log is $log"; exit 1; }
 echo "$want" >"$stamp"

@@ -63,6 +63,8 @@ class Settings(BaseSettings):
     """Longest text spoken by one request, in characters."""
     max_concurrent_requests: Annotated[int, Field(ge=1)] = 200
     """Requests that one ingress replica works on at once; more wait at the edge for 2 s, then get 503."""
+    max_held_bytes: Annotated[int, Field(ge=1024)] = 512 * 1024 * 1024
+    """Request bodies that one ingress replica holds at once, in bytes; the next gets 429."""
     first_event_timeout_s: Annotated[float, Field(gt=0)] = 60.0
     """Longest wait for the first word of a stage, queueing included, in seconds."""
     next_event_timeout_s: Annotated[float, Field(gt=0)] = 60.0

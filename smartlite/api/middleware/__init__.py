@@ -39,7 +39,12 @@ def middleware_stack(settings: Settings, prefixes: Sequence[str]) -> list[Middle
             origins=settings.cors_origins,
             exempt_paths=HEALTH_PATHS,
         ),
-        Middleware(AdmissionMiddleware, limit=settings.max_concurrent_requests, exempt_paths=HEALTH_PATHS),
+        Middleware(
+            AdmissionMiddleware,
+            limit=settings.max_concurrent_requests,
+            limit_bytes=settings.max_held_bytes,
+            exempt_paths=HEALTH_PATHS,
+        ),
         Middleware(
             BodyLimitMiddleware, max_json_bytes=settings.max_json_bytes, max_upload_bytes=settings.max_upload_bytes
         ),

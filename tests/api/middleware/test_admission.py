@@ -60,3 +60,22 @@ async def test_a_request_that_fails_gives_its_place_back(
         for _ in range(3):
             assert (await client.post("/v1/chat/completions", content=b"{")).status_code == 415
         assert (await client.get("/v1/models")).status_code == 200
+
+
+async def test_uploads_beyond_what_the_replica_may_hold_are_refused_and_small_requests_are_not(
+    build_services: Callable[..., Services], settings: Settings
+) -> None:
+    llm = HeldLLM()
+    services = dataclasses.replace(build_services(settings.model_copy(update={"max_held_bytes": 100_000})), llm=llm)
+    large = {"model": "fake-llm", "messages": [{"role": "user", "content": "x" * 60_000}]}
+    transport = httpx.ASGITransport(create_app(services))
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        held = asyncio.create_task(client.post("/v1/chat/completions", json=large))
+        await llm.running.acquire()
+        refused = await client.post("/v1/chat/completions", json=large)
+        small = await client.get("/v1/models")
+        llm.go.set()
+        assert (await held).status_code == 200
+        after = await client.post("/v1/chat/completions", json=large)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "server_overloaded")
+    assert (small.status_code, after.status_code) == (200, 200)

@@ -1,0 +1,136 @@
+"""An engine in a process of its own, without Ray or HTTP: what the platform is held against.
+
+Must not know the platform's address. Reads one JSON request a line, answers one JSON object a line; while it waits it
+computes nothing, so it does not disturb what is measured in between. Run by ``benchmarks.in_process``.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from benchmarks.bare_llama import BareLlama
+from benchmarks.target import ServedEngine, read_engine
+from smartlite.codecs.decode import decode_pcm
+from smartlite.codecs.limits import AudioLimits
+from smartlite.codecs.sniff import sniff_container
+from smartlite.config import load_settings
+from smartlite.domain.asr import Segment, TranscribeOptions
+from smartlite.domain.audio import RECOGNITION_SAMPLE_RATE_HZ, AudioChunk
+from smartlite.domain.llm import ChatFinished, ChatOptions, Message, TextDelta
+from smartlite.domain.models import ModelFiles
+from smartlite.domain.tts import SynthesizeOptions
+from smartlite.engines.protocols import ASREngine, LLMEngine, TTSEngine
+from smartlite.engines.registry import create_asr, create_llm, create_tts
+from smartlite.models.catalog_file import load_catalog
+from smartlite.models.store import ModelStore
+from smartlite.storage.objects import FsspecObjectStore
+
+Work = Callable[[dict[str, Any]], Coroutine[None, None, dict[str, Any]]]
+
+KINDS: Final = ("asr", "tts", "llm", "bare-llm")
+
+
+def main() -> None:
+    """Load the engine that is asked for, then serve standard input."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("kind", choices=KINDS)
+    parser.add_argument("--config", type=Path, required=True)
+    arguments = parser.parse_args()
+    # Libraries print to standard output as they like; the answers go where it led before.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    asyncio.run(_serve(_load(arguments.kind, arguments.config), answers.write, answers.flush))
+
+
+async def _serve(work: Work, write: Callable[[str], object], flush: Callable[[], None]) -> None:
+    write('{"ready": true}\n')
+    flush()
+    while line := await asyncio.to_thread(sys.stdin.readline):
+        write(json.dumps(await work(json.loads(line))) + "\n")
+        flush()
+
+
+def _load(kind: str, config: Path) -> Work:
+    if kind == "asr":
+        served = read_engine(config, "asr")
+        asr = create_asr(served.engine, _files(served), served.options)
+        asr.start()
+        return lambda request: _transcribe(asr, request)
+    if kind == "tts":
+        served = read_engine(config, "tts")
+        files = _files(served)
+        tts = create_tts(served.engine, files, served.options)
+        tts.start()
+        return lambda request: _speak(tts, files.voices[0].id, request)
+    served = read_engine(config, "llm")
+    if kind == "bare-llm":
+        bare = BareLlama(_files(served), served.options)
+        return lambda request: asyncio.to_thread(bare.chat, **request)
+    llm = create_llm(served.engine, _files(served), served.options)
+    llm.start()
+    return lambda request: _chat(llm, request)
+
+
+def _files(served: ServedEngine) -> ModelFiles:
+    settings = load_settings()
+    store = ModelStore(FsspecObjectStore(settings.objects_url), settings.model_cache_dir)
+    return store.ensure_local(load_catalog(settings.catalog).find(served.model))
+
+
+async def _transcribe(engine: ASREngine, request: dict[str, Any]) -> dict[str, Any]:
+    data = await asyncio.to_thread(Path(request["path"]).read_bytes)
+    limits = AudioLimits()
+    began = time.perf_counter()
+    pcm = b"".join(decode_pcm(data, sniff_container(data, limits), limits, RECOGNITION_SAMPLE_RATE_HZ))
+    samples = np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32768)
+    decoded = time.perf_counter()
+    audio = AudioChunk(samples, RECOGNITION_SAMPLE_RATE_HZ)
+    texts: list[str] = []
+    async with aclosing(engine.transcribe(audio, TranscribeOptions(language=request["language"]))) as events:
+        async for event in events:
+            if isinstance(event, Segment):
+                texts.append(event.text)
+    ended = time.perf_counter()
+    return {"seconds": ended - decoded, "decode_s": decoded - began, "text": "".join(texts).strip()}
+
+
+async def _speak(engine: TTSEngine, voice: str, request: dict[str, Any]) -> dict[str, Any]:
+    began = time.perf_counter()
+    first_s = 0.0
+    audio_s = 0.0
+    async with aclosing(engine.synthesize(request["text"], SynthesizeOptions(voice))) as sentences:
+        async for sentence in sentences:
+            first_s = first_s or time.perf_counter() - began
+            audio_s += sentence.audio.duration_s
+    return {"first_audio_s": first_s, "total_s": time.perf_counter() - began, "audio_s": audio_s}
+
+
+async def _chat(engine: LLMEngine, request: dict[str, Any]) -> dict[str, Any]:
+    messages = tuple(Message(message["role"], message["content"]) for message in request["messages"])
+    options = ChatOptions(temperature=request["temperature"], max_tokens=request["max_tokens"], seed=request["seed"])
+    began = time.perf_counter()
+    first_s = 0.0
+    tokens = 0
+    texts: list[str] = []
+    async with aclosing(engine.chat(messages, options)) as events:
+        async for event in events:
+            if isinstance(event, TextDelta):
+                first_s = first_s or time.perf_counter() - began
+                texts.append(event.text)
+            elif isinstance(event, ChatFinished):
+                tokens = event.usage.completion_tokens
+    total_s = time.perf_counter() - began
+    return {"first_token_s": first_s, "total_s": total_s, "tokens": tokens, "text": "".join(texts)}
+
+
+if __name__ == "__main__":
+    main()

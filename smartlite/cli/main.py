@@ -3,21 +3,22 @@
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted.
 """
 
-import json
 import sys
-from typing import Final
 
 import typer
 
 from smartlite import __version__
-from smartlite.cli import models, serve
+from smartlite.cli.ask import ask
+from smartlite.cli.chat import chat
+from smartlite.cli.doctor import doctor
+from smartlite.cli.failures import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, tell
+from smartlite.cli.models import app as models_app
+from smartlite.cli.serve import serve
+from smartlite.cli.speak import speak
+from smartlite.cli.transcribe import transcribe
 from smartlite.config import load_settings
 from smartlite.errors import ConfigurationError, InvalidRequest, NotFound, SmartLiteError
 from smartlite.logging import configure_logging
-
-_EXIT_FAILED: Final = 1
-_EXIT_USAGE: Final = 2
-_EXIT_INTERRUPTED: Final = 130
 
 app = typer.Typer(
     name="smartlite",
@@ -26,8 +27,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(models.app, name="models")
-app.command("serve")(serve.serve)
+app.command("serve")(serve)
+app.add_typer(models_app, name="models")
+app.command("transcribe")(transcribe)
+app.command("speak")(speak)
+app.command("chat")(chat)
+app.command("ask")(ask)
+app.command("doctor")(doctor)
 
 
 @app.callback(invoke_without_command=True)
@@ -43,16 +49,8 @@ def main() -> None:
         configure_logging(load_settings().log_level)
         app()
     except SmartLiteError as error:
-        _tell(error)
+        tell(error, as_json="--json" in sys.argv)
         usage = isinstance(error, ConfigurationError | InvalidRequest | NotFound)
-        sys.exit(_EXIT_USAGE if usage else _EXIT_FAILED)
+        sys.exit(EXIT_USAGE if usage else EXIT_FAILED)
     except KeyboardInterrupt:
-        sys.exit(_EXIT_INTERRUPTED)
-
-
-def _tell(error: SmartLiteError) -> None:
-    if "--json" in sys.argv:
-        body = {"error": {"message": error.message, "type": error.type, "param": error.param, "code": error.code}}
-        print(json.dumps(body), file=sys.stderr)
-    else:
-        print(f"smartlite: {error.message}", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)

@@ -3,7 +3,6 @@
 Must not know who uses them. Numbers of replicas and engines are in ``serve_config.yaml``.
 """
 
-import difflib
 import ipaddress
 import os
 from pathlib import Path
@@ -14,6 +13,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from smartlite.errors import ConfigurationError
+from smartlite.strict import nearest
 
 _PREFIX = "SMARTLITE_"
 _Port = Annotated[int, Field(ge=1, le=65535)]
@@ -128,8 +128,7 @@ def load_settings() -> Settings:
     known = {_PREFIX + name.upper() for name in Settings.model_fields}
     for name in os.environ:
         if name.startswith(_PREFIX) and name not in known:
-            nearest = difflib.get_close_matches(name, known, n=1)
-            hint = f" Did you mean {nearest[0]}?" if nearest else ""
+            hint = nearest(name, known)
             raise ConfigurationError(f"The environment variable {name} is not a setting of SmartLite.{hint}", name)
     try:
         return Settings()

@@ -1,44 +1,26 @@
 """The one error tree of the platform: a class is a docstring, a status code and a code.
 
-Must not know who raises or who renders. The tree::
+Must not know who raises or who renders. The tree, with the status that each branch answers::
 
-    SmartLiteError                      500 internal_error
-    ├── InvalidRequest                  400 invalid_value
-    │   ├── InvalidJSON                 400 invalid_json
-    │   ├── InvalidMultipart            400 multipart_invalid
-    │   ├── MissingParameter            400 missing_required_parameter
-    │   ├── InvalidType                 400 invalid_type
-    │   ├── UnsupportedParameter        400 unsupported_parameter
-    │   ├── TextEmpty                   400 text_empty
-    │   ├── TextTooLong                 400 string_above_max_length
-    │   ├── ContextLengthExceeded       400 context_length_exceeded
-    │   ├── VoiceNotFound               400 voice_not_found
-    │   └── AudioEmpty                  400 audio_empty
-    ├── OriginNotAllowed                403 origin_not_allowed
-    ├── HostNotAllowed                  421 host_not_allowed
-    ├── NotFound                        404 not_found
-    │   └── ModelNotFound               404 model_not_found
-    ├── MethodNotAllowed                405 method_not_allowed
-    ├── RequestTooLarge                 413 request_too_large
-    │   ├── AudioTooLong                413 audio_too_long
-    │   └── AudioTooLarge               413 audio_too_large
-    ├── UnsupportedMediaType            415 unsupported_media_type
-    ├── Unprocessable                   422 unprocessable
-    │   ├── AudioInvalid                422 audio_invalid
-    │   ├── AudioNotFinite              422 audio_not_finite
-    │   ├── SampleRateUnsupported       422 sample_rate_unsupported
-    │   ├── ChannelsUnsupported         422 channels_unsupported
-    │   └── NoSpeech                    422 no_speech
-    ├── Overloaded                      429 server_overloaded
-    ├── Unavailable                     503 service_unavailable
-    │   ├── ModelNotReady               503 model_not_ready
-    │   └── ReplicaLost                 503 replica_lost
-    ├── DeadlineExceeded                504 deadline_exceeded
-    ├── EngineFailed                    500 engine_failed
-    ├── ConfigurationError              500 configuration_error
-    └── ModelStoreError                 500 model_store_error
-        ├── ChecksumMismatch            500 checksum_mismatch
-        └── SourceUnavailable           500 source_unavailable
+    SmartLiteError                500
+    ├── ClientError               400
+    │   ├── InvalidRequest        400: InvalidJSON, InvalidMultipart, MissingParameter, InvalidType,
+    │   │                              UnsupportedParameter, TextEmpty, TextTooLong, ContextLengthExceeded,
+    │   │                              VoiceNotFound, AudioEmpty
+    │   ├── OriginNotAllowed      403
+    │   ├── NotFound              404: ModelNotFound
+    │   ├── MethodNotAllowed      405
+    │   ├── RequestTooLarge       413: AudioTooLong, AudioTooLarge
+    │   ├── UnsupportedMediaType  415
+    │   ├── HostNotAllowed        421
+    │   └── Unprocessable         422: AudioInvalid, AudioNotFinite, SampleRateUnsupported,
+    │                                  ChannelsUnsupported, NoSpeech
+    ├── Overloaded                429
+    ├── EngineFailed              500
+    ├── ConfigurationError        500
+    ├── ModelStoreError           500: ChecksumMismatch, SourceUnavailable
+    ├── Unavailable               503: ModelNotReady, ReplicaLost
+    └── DeadlineExceeded          504
 """
 
 from typing import ClassVar
@@ -78,12 +60,17 @@ class SmartLiteError(Exception):
         return self.message
 
 
-class InvalidRequest(SmartLiteError):
-    """A field has a value that is not allowed."""
+class ClientError(SmartLiteError):
+    """The request is at fault; repeated unchanged it fails again."""
 
     status_code = 400
-    code = "invalid_value"
     type = "invalid_request_error"
+
+
+class InvalidRequest(ClientError):
+    """A field has a value that is not allowed."""
+
+    code = "invalid_value"
 
 
 class InvalidJSON(InvalidRequest):
@@ -146,28 +133,25 @@ class AudioEmpty(InvalidRequest):
     code = "audio_empty"
 
 
-class OriginNotAllowed(SmartLiteError):
+class OriginNotAllowed(ClientError):
     """A web page of this origin may not make its visitor's browser call the gateway."""
 
     status_code = 403
     code = "origin_not_allowed"
-    type = "invalid_request_error"
 
 
-class HostNotAllowed(SmartLiteError):
+class HostNotAllowed(ClientError):
     """The gateway does not answer to the name in the Host header."""
 
     status_code = 421
     code = "host_not_allowed"
-    type = "invalid_request_error"
 
 
-class NotFound(SmartLiteError):
+class NotFound(ClientError):
     """There is nothing at this address."""
 
     status_code = 404
     code = "not_found"
-    type = "invalid_request_error"
 
 
 class ModelNotFound(NotFound):
@@ -176,20 +160,18 @@ class ModelNotFound(NotFound):
     code = "model_not_found"
 
 
-class MethodNotAllowed(SmartLiteError):
+class MethodNotAllowed(ClientError):
     """The route exists, the method does not."""
 
     status_code = 405
     code = "method_not_allowed"
-    type = "invalid_request_error"
 
 
-class RequestTooLarge(SmartLiteError):
+class RequestTooLarge(ClientError):
     """The body is larger than the limit."""
 
     status_code = 413
     code = "request_too_large"
-    type = "invalid_request_error"
 
 
 class AudioTooLong(RequestTooLarge):
@@ -204,20 +186,18 @@ class AudioTooLarge(RequestTooLarge):
     code = "audio_too_large"
 
 
-class UnsupportedMediaType(SmartLiteError):
+class UnsupportedMediaType(ClientError):
     """The content is of a kind that this route does not take."""
 
     status_code = 415
     code = "unsupported_media_type"
-    type = "invalid_request_error"
 
 
-class Unprocessable(SmartLiteError):
+class Unprocessable(ClientError):
     """The request is well formed, its content cannot be processed."""
 
     status_code = 422
     code = "unprocessable"
-    type = "invalid_request_error"
 
 
 class AudioInvalid(Unprocessable):

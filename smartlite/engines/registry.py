@@ -1,6 +1,5 @@
 """Which engines exist, by task and name: adding an engine is one file and one line here. Must not load any library."""
 
-import difflib
 from typing import Any, Final, cast
 
 from pydantic import ValidationError
@@ -12,6 +11,7 @@ from smartlite.engines.llama_cpp import LlamaCpp
 from smartlite.engines.onnx_vits import OnnxVITS
 from smartlite.engines.protocols import ASREngine, Engine, EngineOptions, LLMEngine, TTSEngine
 from smartlite.errors import ConfigurationError
+from smartlite.strict import describe, nearest
 
 ENGINES: Final[dict[ModelTask, dict[str, type[Any]]]] = {
     "asr": {"faster_whisper": FasterWhisper, "fake": FakeASR},
@@ -30,18 +30,14 @@ def parse_options(task: ModelTask, engine: str, options: dict[str, object]) -> E
     engine_class = ENGINES[task].get(engine)
     if engine_class is None:
         raise ConfigurationError(
-            f"Unknown {task} engine '{engine}'.{_nearest(engine, ENGINES[task])} Known: {', '.join(ENGINES[task])}.",
+            f"Unknown {task} engine '{engine}'.{nearest(engine, ENGINES[task])} Known: {', '.join(ENGINES[task])}.",
             "engine",
         )
     try:
         return cast("EngineOptions", engine_class.Options.model_validate(options))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        hint = _nearest(key, engine_class.Options.model_fields) if first["type"] == "extra_forbidden" else ""
-        raise ConfigurationError(
-            f"Option '{key}' of the {task} engine '{engine}': {first['msg']}.{hint}", key
-        ) from error
+        key, reason = describe(error, engine_class.Options)
+        raise ConfigurationError(f"Options of the {task} engine '{engine}': {reason}", key) from error
 
 
 def create_asr(engine: str, files: ModelFiles, options: dict[str, object]) -> ASREngine:
@@ -62,8 +58,3 @@ def create_tts(engine: str, files: ModelFiles, options: dict[str, object]) -> TT
 def _create(task: ModelTask, engine: str, files: ModelFiles, options: dict[str, object]) -> Engine:
     parsed = parse_options(task, engine, options)
     return cast("Engine", ENGINES[task][engine](files, parsed))
-
-
-def _nearest(name: str, known: Any) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f" Did you mean '{close[0]}'?" if close else ""

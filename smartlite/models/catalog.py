@@ -3,7 +3,6 @@
 Must not know how files are fetched or kept, nor which engines exist.
 """
 
-import difflib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from smartlite.domain.models import ModelFiles, ModelTask, ServedModel, Voice
 from smartlite.errors import ModelNotFound
+from smartlite.strict import nearest
 
 _Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 """Becomes a folder's name and a part of an object's key."""
@@ -33,9 +33,10 @@ class CatalogRecord(BaseModel):
         if isinstance(data, dict):
             for key in data:
                 if key not in cls.model_fields:
-                    close = difflib.get_close_matches(str(key), cls.model_fields, n=1, cutoff=0.5)
-                    hint = f"did you mean '{close[0]}'" if close else f"known: {', '.join(cls.model_fields)}"
-                    message = "unknown key '{key}', {hint}"
+                    hint = nearest(str(key), cls.model_fields).removesuffix("?") or " Known: " + ", ".join(
+                        cls.model_fields
+                    )
+                    message = "unknown key '{key}'.{hint}"
                     raise PydanticCustomError("unknown_key", message, {"key": str(key), "hint": hint})
         return data
 
@@ -209,10 +210,8 @@ class Catalog:
         by_name.update((entry.id, entry) for entry in self.models)
         if name in by_name:
             return by_name[name]
-        close = difflib.get_close_matches(name, by_name, n=1, cutoff=0.5)
-        ids = ", ".join(entry.id for entry in self.models)
-        hint = f"Did you mean '{close[0]}'?" if close else f"Known: {ids}."
-        raise ModelNotFound(f"The catalog has no model '{name[:64]}'. {hint}", "model")
+        hint = nearest(name, by_name) or f" Known: {', '.join(entry.id for entry in self.models)}."
+        raise ModelNotFound(f"The catalog has no model '{name[:64]}'.{hint}", "model")
 
 
 def _refuse_repeats(what: str, names: Iterable[str]) -> None:

@@ -88,7 +88,7 @@ def _explain(error: ValidationError, root: Node, name: str) -> str:
     where = ".".join(str(part) for part in location) or "the file"
     reason = first["msg"].removeprefix("Value error, ")
     more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return f"{name}, line {_line_of(root, location)}: {where}: {reason}{more}."
+    return f"{name}, line {_line_of(root, location)}: {where}: {reason.rstrip('.')}{more}."
 
 
 def _line_of(node: Node, location: tuple[int | str, ...]) -> int:

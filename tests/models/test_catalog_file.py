@@ -38,8 +38,8 @@ def test_a_relative_folder_starts_at_the_catalog() -> None:
 @pytest.mark.parametrize(
     ("change", "line", "words"),
     [
-        (("licence: MIT", "license: MIT"), 7, "did you mean 'licence'"),
-        (("size_bytes: 3", "size_byte: 3"), 10, "did you mean 'size_bytes'"),
+        (("licence: MIT", "license: MIT"), 7, "Did you mean 'licence'"),
+        (("size_bytes: 3", "size_byte: 3"), 10, "Did you mean 'size_bytes'"),
         (("directory: weights", "folder: weights"), 13, "unknown key 'folder'"),
         (("kind: path", "kind: paths"), 12, "'registry', 'hub', 'path'"),
         (("task: asr", "task: stt"), 3, "'asr', 'llm' or 'tts'"),
@@ -51,7 +51,7 @@ def test_a_relative_folder_starts_at_the_catalog() -> None:
             2,
             "files that the model has not: other",
         ),
-        (("models:", "model:"), 1, "did you mean 'models'"),
+        (("models:", "model:"), 1, "Did you mean 'models'"),
         (("owned_by: me", "owned_by: me\n    owned_by: you"), 7, "the key 'owned_by' is there twice"),
         (("[whisper-1]", "[whisper-1"), 9, "expected ',' or ']'"),
         (("[whisper-1]", "[a, a]"), 2, "the alias 'a' is named twice"),

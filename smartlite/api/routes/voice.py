@@ -4,7 +4,7 @@ Must not know how a turn runs: the pipeline stage does the work.
 """
 
 import base64
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any, Final
 
@@ -89,8 +89,7 @@ async def create_turn(request: Request, services: ServicesDep, observation: Obse
         return await sse_response(request, _events(services.pipeline, asked, turn_id, observation))
     async with stopped_when_client_leaves(request.receive):
         answer = await _run(services.pipeline, asked, turn_id)
-    for stage, seconds in answer.timings.items():
-        observation.record(stage, seconds)
+    _record(observation, answer.timings)
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
@@ -159,8 +158,7 @@ async def _events(
                     observation.record("asr", observation.elapsed_s - began_s)
                 elif isinstance(event, TurnDone):
                     is_done = True
-                    for name, seconds in event.timings.items():
-                        observation.record(name, seconds)
+                    _record(observation, event.timings)
                 yield _event(event, asked, turn_id)
                 has_begun = True
         if not is_done:
@@ -170,6 +168,12 @@ async def _events(
             raise
         observation.error_code = error.code
         yield {"type": "error", "id": turn_id, **error_body(error)}
+
+
+def _record(observation: Observation, timings: Mapping[str, float]) -> None:
+    for stage, seconds in timings.items():
+        if stage != "total":  # the observation adds its own, which holds the upload too
+            observation.record(stage, seconds)
 
 
 def _event(

@@ -106,6 +106,7 @@ async def test_a_turn_is_answered_with_text_speech_times_and_usage(http: httpx.A
     assert "asr;dur=200.0" in answer.headers["server-timing"]
     assert "llm;dur=500.0" in answer.headers["server-timing"]
     assert "tts;dur=300.0" in answer.headers["server-timing"]
+    assert answer.headers["server-timing"].count("total;dur=") == 1
 
 
 async def test_a_stream_sends_each_event_as_it_happens_under_one_id(http: httpx.AsyncClient) -> None:

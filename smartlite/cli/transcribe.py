@@ -45,9 +45,11 @@ def transcribe(
             **({"language": language} if language else {}),
             **({"prompt": prompt} if prompt else {}),
         }
+        follows = wanted == "text" and not translate
+        shows = follows and is_stdout(output) and not as_json
         with open_recording(file, display, "listening") as form:
-            if wanted == "text" and not translate:
-                text = _follow(gateway, display, form, fields, shown=is_stdout(output) and not as_json)
+            if follows:
+                text = _follow(gateway, display, form, fields, shows=shows)
             else:
                 route = "translations" if translate else "transcriptions"
                 text = _fetch(gateway, f"/v1/audio/{route}", form, fields)
@@ -59,10 +61,10 @@ def transcribe(
     if as_json:
         _print_result(text, wanted, output)
     elif is_stdout(output):
-        sys.stdout.write(for_output("\n" if text.isspace() or wanted == "text" else _ended(text), sys.stdout))
+        sys.stdout.write("\n" if shows else for_output(_ended(text), sys.stdout))
 
 
-def _follow(gateway: Gateway, display: Display, form: Form, fields: dict[str, str], *, shown: bool) -> str:
+def _follow(gateway: Gateway, display: Display, form: Form, fields: dict[str, str], *, shows: bool) -> str:
     """Take the text as it is recognised; a long recording shows its first words soon."""
     text = ""
     whole: str | None = None
@@ -71,7 +73,7 @@ def _follow(gateway: Gateway, display: Display, form: Form, fields: dict[str, st
         for event in gateway.events(response):
             if event.get("type") == "transcript.text.delta":
                 text += str(event["delta"])
-                if shown:
+                if shows:
                     display.rest()
                     sys.stdout.write(for_output(str(event["delta"]), sys.stdout))
                     sys.stdout.flush()

@@ -16,6 +16,7 @@ from benchmarks.target import Target, read_engine
 from smartlite.errors import Unavailable
 
 _NO_FAILURE: Final = Goal("at most", 0, "failed")
+_NO_SILENCE: Final = Goal("at most", 0, "without our error")
 _EDGE_GOAL: Final = Goal("at most", 2, "s")
 _REPLICA_GOAL: Final = Goal("at most", 15, "s")
 _LIMIT_S: Final = 90.0
@@ -30,8 +31,8 @@ def measure(target: Target) -> list[Row]:
     requests = _requests(target)
     rows = asyncio.run(_kill_ingress(target))
     rows.append(asyncio.run(_kill_edge(target)))
-    for deployment in ("asr", "llm", "tts", "pipeline"):
-        rows += asyncio.run(_kill_replica(target, deployment, *requests[deployment]))
+    for name in ("asr", "llm", "tts", "pipeline"):
+        rows += asyncio.run(_kill_replica(target, name, *requests[name]))
     target.wait_until_ready(_LIMIT_S)
     return rows
 
@@ -106,10 +107,18 @@ async def _kill_replica(target: Target, deployment: str, long: list[Request], sh
         _kill(_replicas(target, deployment)[0])
         seconds = await seconds_until_answered(target.url, short, _LIMIT_S, 0.1)
         endings = await asyncio.gather(*under_way)
-    what = f"kill -9 of the {deployment} replica; in flight: {_told(Counter(endings))}"
-    if done:
-        what += f" ({done} had ended before)"
-    return [value_row(f"{what}; until it answers", Sample((seconds,), "s"), _REPLICA_GOAL)]
+    told = f"in flight: {_told(Counter(endings))}" + (f" ({done} had ended before)" if done else "")
+    silent = sum(not _is_told(name) for name in endings) - done
+    what = f"kill -9 of the {deployment} replica"
+    return [
+        value_row(f"{what}, until it answers", Sample((seconds,), "s"), _REPLICA_GOAL),
+        value_row(f"{what}, {told}", Sample((float(max(silent, 0)),), "without our error"), _NO_SILENCE),
+    ]
+
+
+def _is_told(name: str) -> bool:
+    """Whether a request ended with our 503, or with our error where its stream had begun."""
+    return name.startswith("503 ") or "then error event" in name
 
 
 def _replicas(target: Target, deployment: str) -> list[int]:

@@ -23,7 +23,6 @@ _QUESTIONS: Final = (
     "What is the capital of France?",
     "Why is the sky blue?",
     "How do I make a cup of tea?",
-    "What should I take with me on a walk in the mountains?",
     "Can you tell me something about whales?",
     "What is a good way to fall asleep?",
 )

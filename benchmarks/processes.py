@@ -140,6 +140,7 @@ def _is_serve(process: psutil.Process) -> bool:
 
 def _is_replica(process: psutil.Process, deployment: str) -> bool:
     with suppress(*_GONE):
-        title = " ".join(process.cmdline())
-        return title.startswith("ray::ServeReplica:") and title.split(":")[-1].split("#")[0].split(".")[0] == deployment
+        # "ray::ServeReplica:smartlite:llm", padded with blanks, while it works with ".method" behind.
+        title = " ".join(process.cmdline()).strip()
+        return title.startswith("ray::ServeReplica:") and title.split(":")[-1].partition(".")[0] == deployment
     return False

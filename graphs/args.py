@@ -53,9 +53,9 @@ class LLMArgs(StageArgs):
 class PipelineArgs(_Strict):
     """The voice assistant."""
 
-    temperature: Annotated[float, Field(ge=0, le=2)] = 0.3
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
     """Of the LLM."""
-    top_p: Annotated[float, Field(gt=0, le=1)] = 0.9
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     max_reply_tokens: Annotated[int, Field(ge=1)] = 256
     """Longest answer, in tokens."""
     first_clause_characters: Annotated[int, Field(ge=0)] = 40

@@ -144,7 +144,10 @@ class RunningPlatform:
 
     def cores_used(self, deployment: str, over_s: float = 1.0) -> float:
         """Processor time per second of a deployment's replicas and the processes they started."""
-        processes = [every for replica in self.replicas(deployment) for every in (replica, *replica.children())]
+        processes = []
+        for replica in self.replicas(deployment):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                processes += [replica, *replica.children()]
         before = _cpu_s(processes)
         time.sleep(over_s)
         return (_cpu_s(processes) - before) / over_s

@@ -95,6 +95,7 @@ def test_a_transcription_is_streamed(openai_client: OpenAI, question: bytes) -> 
     assert word_error_rate(QUESTION, done.text) == 0
 
 
+@pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")  # of the client's method; clients still call it
 def test_german_speech_is_translated_into_english(openai_client: OpenAI) -> None:
     command = [
         "espeak-ng",

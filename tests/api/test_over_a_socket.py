@@ -5,7 +5,7 @@ import dataclasses
 import json
 import logging
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 
@@ -15,27 +15,10 @@ from fastapi import FastAPI
 
 from smartlite.api.app import create_app
 from smartlite.api.services import Services
-from smartlite.domain.llm import ChatEvent, ChatRequest, TextDelta
+from smartlite.domain.llm import TextDelta
+from tests.api.scripted import ScriptedLLM
 
 PATH = "/v1/chat/completions"
-
-
-class EndlessLLM:
-    """Says one word and never ends."""
-
-    def __init__(self, says: bool) -> None:
-        self.says = says
-        self.working = asyncio.Event()
-        self.closed = asyncio.Event()
-
-    async def chat(self, request: ChatRequest) -> AsyncGenerator[ChatEvent, None]:
-        try:
-            if self.says:
-                yield TextDelta("Hi")
-            self.working.set()
-            await asyncio.Event().wait()
-        finally:
-            self.closed.set()
 
 
 class Server(uvicorn.Server):
@@ -73,7 +56,7 @@ def head(**headers: str) -> bytes:
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_closing_the_connection_stops_the_work(services: Services, tmp_path: Path, stream: bool) -> None:
-    llm = EndlessLLM(says=stream)
+    llm = ScriptedLLM(*([TextDelta("Hi")] if stream else []), waits=True)
     body = json.dumps({"model": "fake-llm", "messages": [{"role": "user", "content": "x"}], "stream": stream}).encode()
     async with served(create_app(dataclasses.replace(services, llm=llm)), tmp_path / "s"), asyncio.timeout(20):
         reader, writer = await asyncio.open_unix_connection(tmp_path / "s")

@@ -1,49 +1,23 @@
 """Chat completions through the official client and by hand: the format, streams, errors, the work that stops."""
 
-import asyncio
 import dataclasses
 import json
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 from openai import AsyncOpenAI
-from starlette.types import Message as ASGIMessage
 
 from smartlite.api.app import create_app
 from smartlite.api.services import Services
-from smartlite.domain.llm import ChatEvent, ChatFinished, ChatRequest, Message, TextDelta
+from smartlite.domain.llm import ChatEvent, ChatFinished, Message, TextDelta
 from smartlite.domain.usage import TokenUsage
 from smartlite.errors import ReplicaLost
+from tests.api.scripted import Connection, ScriptedLLM, events_of
 
 MESSAGES: Any = [{"role": "user", "content": "one two three"}]
 PATH = "/v1/chat/completions"
-
-
-class ScriptedLLM:
-    """An LLMStage that says what it was told to say, notes what it was asked and that it was closed."""
-
-    def __init__(self, *events: ChatEvent, error: BaseException | None = None, waits: bool = False) -> None:
-        self.events = events
-        self.error = error
-        self.waits = waits
-        self.asked: list[ChatRequest] = []
-        self.working = asyncio.Event()
-        self.closed = asyncio.Event()
-
-    async def chat(self, request: ChatRequest) -> AsyncGenerator[ChatEvent, None]:
-        self.asked.append(request)
-        try:
-            for event in self.events:
-                yield event
-            self.working.set()
-            if self.waits:
-                await asyncio.Event().wait()
-            if self.error is not None:
-                raise self.error
-        finally:
-            self.closed.set()
 
 
 DONE = ChatFinished("stop", TokenUsage(7, 2, 3))
@@ -173,9 +147,8 @@ async def test_too_long_a_prompt_is_a_400_in_a_stream_too(build_services: Callab
 async def test_an_error_in_the_middle_ends_the_stream_with_an_error_event(services: Services, error: Exception) -> None:
     async with client_of(services, ScriptedLLM(TextDelta("Hi"), error=error)) as client:
         answer = await client.post(PATH, json={"model": "fake-llm", "messages": MESSAGES, "stream": True})
-    last = json.loads(answer.text.strip().split("\n\n")[-1].removeprefix("data: "))
     expected = "internal_error" if isinstance(error, RuntimeError) else "replica_lost"
-    assert last["error"]["code"] == expected
+    assert events_of(answer)[-1]["error"]["code"] == expected
     assert "[DONE]" not in answer.text
     assert "secret" not in answer.text
 
@@ -195,34 +168,11 @@ async def test_a_client_that_hangs_up_stops_the_work(
 ) -> None:
     llm = ScriptedLLM(*events, waits=True)
     app = create_app(dataclasses.replace(services, llm=llm))
-    body = json.dumps({"model": "fake-llm", "messages": MESSAGES, "stream": stream}).encode()
-    sent: list[ASGIMessage] = []
-    asked = False
-
-    async def receive() -> ASGIMessage:
-        nonlocal asked
-        if not asked:
-            asked = True
-            return {"type": "http.request", "body": body, "more_body": False}
-        await llm.working.wait()
-        return {"type": "http.disconnect"}
-
-    async def send(message: ASGIMessage) -> None:
-        sent.append(message)
-
-    scope = {
-        "type": "http",
-        "method": "POST",
-        "path": PATH,
-        "raw_path": PATH.encode(),
-        "query_string": b"",
-        "headers": [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())],
-    }
-    async with asyncio.timeout(5):
-        await app(scope, receive, send)
+    body = {"model": "fake-llm", "messages": MESSAGES, "stream": stream}
+    connection = Connection(httpx.Request("POST", f"http://gateway{PATH}", json=body), llm.working)
+    await connection.run(app)
     assert llm.closed.is_set()
-    started = [message for message in sent if message["type"] == "http.response.start"]
-    assert [message["status"] for message in started] == ([200] if stream and events else [499])
+    assert connection.statuses == ([200] if stream and events else [499])
 
 
 async def test_server_timing_tells_the_stage(client: httpx.AsyncClient) -> None:

@@ -4,21 +4,18 @@ import asyncio
 import base64
 import dataclasses
 import json
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
 from typing import Any, get_args
 
 import httpx
-import httpx2
 import pytest
 from openai import AsyncOpenAI, BadRequestError, NotFoundError
-from starlette.types import Message
 
 from smartlite.api.app import create_app
 from smartlite.api.services import Services
 from smartlite.domain.audio import CONTENT_TYPES, AudioFormat
-from smartlite.domain.tts import SpeakRequest, SpeechChunk, SpeechEvent, SpeechFinished
+from smartlite.domain.tts import SpeechChunk, SpeechEvent, SpeechFinished
 from smartlite.errors import Overloaded, ReplicaLost, SmartLiteError
+from tests.api.scripted import Connection, ScriptedTTS, events_of
 
 SPOKEN: tuple[SpeechEvent, ...] = (
     SpeechChunk(b"one "),
@@ -26,37 +23,13 @@ SPOKEN: tuple[SpeechEvent, ...] = (
     SpeechChunk(b"three"),
     SpeechFinished(1.25, 11, 0.05, 0.3),
 )
+PATH = "/v1/audio/speech"
 BODY: dict[str, Any] = {"model": "tts-1", "voice": "alloy", "input": "Hello there"}
-
-
-@dataclass
-class ScriptedTTS:
-    """A TTSStage that gives what it was told to give, and notes what it was asked and that it was closed."""
-
-    events: tuple[SpeechEvent, ...] = SPOKEN
-    error: SmartLiteError | None = None
-    waits: bool = False
-    asked: list[SpeakRequest] = field(default_factory=list)
-    working: asyncio.Event = field(default_factory=asyncio.Event)
-    closed: bool = False
-
-    async def speak(self, request: SpeakRequest) -> AsyncGenerator[SpeechEvent, None]:
-        self.asked.append(request)
-        try:
-            for event in self.events:
-                yield event
-            self.working.set()
-            if self.waits:
-                await asyncio.Event().wait()
-            if self.error is not None:
-                raise self.error
-        finally:
-            self.closed = True
 
 
 @pytest.fixture
 def stage() -> ScriptedTTS:
-    return ScriptedTTS()
+    return ScriptedTTS(*SPOKEN)
 
 
 @pytest.fixture
@@ -64,29 +37,11 @@ def app(services: Services, stage: ScriptedTTS) -> Any:
     return create_app(dataclasses.replace(services, tts=stage))
 
 
-@pytest.fixture
-async def http(app: Any) -> AsyncGenerator[httpx.AsyncClient, None]:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test/v1") as client:
-        yield client
-
-
-@pytest.fixture
-async def openai(app: Any) -> AsyncGenerator[AsyncOpenAI, None]:
-    async with AsyncOpenAI(
-        base_url="http://test/v1",
-        api_key="none",
-        max_retries=0,
-        http_client=httpx2.AsyncClient(transport=httpx2.ASGITransport(app)),
-        _strict_response_validation=True,
-    ) as client:
-        yield client
-
-
 @pytest.mark.parametrize("response_format", get_args(AudioFormat))
 async def test_every_format_comes_with_its_content_type_in_one_piece(
-    openai: AsyncOpenAI, stage: ScriptedTTS, response_format: Any
+    openai_client: AsyncOpenAI, stage: ScriptedTTS, response_format: Any
 ) -> None:
-    async with openai.audio.speech.with_streaming_response.create(
+    async with openai_client.audio.speech.with_streaming_response.create(
         model="tts-1", voice="alloy", input="Hello there", response_format=response_format
     ) as answer:
         data = b"".join([chunk async for chunk in answer.iter_bytes()])
@@ -94,13 +49,13 @@ async def test_every_format_comes_with_its_content_type_in_one_piece(
         assert "tts_first_audio;dur=" in answer.headers["server-timing"]
     assert data == b"one two three"
     assert stage.asked[0].format == response_format
-    assert stage.closed
+    assert stage.closed.is_set()
 
 
 async def test_mp3_at_normal_speed_is_what_is_made_when_nothing_is_said(
-    http: httpx.AsyncClient, stage: ScriptedTTS, services: Services
+    client: httpx.AsyncClient, stage: ScriptedTTS, services: Services
 ) -> None:
-    answer = await http.post("/audio/speech", json=BODY | {"instructions": "Whisper.", "something_new": 1})
+    answer = await client.post(PATH, json=BODY | {"instructions": "Whisper.", "something_new": 1})
     assert (answer.status_code, answer.content) == (200, b"one two three")
     asked = stage.asked[0]
     model = services.models.resolve("tts-1", "tts")
@@ -109,17 +64,19 @@ async def test_mp3_at_normal_speed_is_what_is_made_when_nothing_is_said(
     assert asked.options.voice in {voice.id for voice in model.voices}
 
 
-async def test_a_voice_may_be_an_object_and_the_speed_is_passed_on(openai: AsyncOpenAI, stage: ScriptedTTS) -> None:
-    await openai.audio.speech.create(model="tts-1", voice={"id": "alloy"}, input="Hi", speed=4)
-    await openai.audio.speech.create(model="tts-1", voice="alloy", input="Hi", speed=0.25)
+async def test_a_voice_may_be_an_object_and_the_speed_is_passed_on(
+    openai_client: AsyncOpenAI, stage: ScriptedTTS
+) -> None:
+    await openai_client.audio.speech.create(model="tts-1", voice={"id": "alloy"}, input="Hi", speed=4)
+    await openai_client.audio.speech.create(model="tts-1", voice="alloy", input="Hi", speed=0.25)
     assert stage.asked[0].options.voice == stage.asked[1].options.voice
     assert [asked.options.speed for asked in stage.asked] == [4.0, 0.25]
 
 
-async def test_sse_carries_the_same_bytes_and_ends_with_true_usage(http: httpx.AsyncClient) -> None:
-    answer = await http.post("/audio/speech", json=BODY | {"stream_format": "sse"})
+async def test_sse_carries_the_same_bytes_and_ends_with_true_usage(client: httpx.AsyncClient) -> None:
+    answer = await client.post(PATH, json=BODY | {"stream_format": "sse"})
     assert answer.headers["content-type"].startswith("text/event-stream")
-    events = [json.loads(line.removeprefix("data: ")) for line in answer.text.split("\n\n") if line]
+    events = events_of(answer)
     assert [event["type"] for event in events] == ["speech.audio.delta"] * 3 + ["speech.audio.done"]
     assert b"".join(base64.b64decode(event["audio"]) for event in events[:-1]) == b"one two three"
     assert events[-1]["usage"] == {"type": "characters", "characters": 11, "seconds": 1.25}
@@ -148,9 +105,9 @@ BAD_BODIES = [
 
 @pytest.mark.parametrize(("change", "code", "param"), BAD_BODIES)
 async def test_a_bad_field_is_a_400_that_names_it(
-    http: httpx.AsyncClient, stage: ScriptedTTS, change: dict[str, Any], code: str, param: str
+    client: httpx.AsyncClient, stage: ScriptedTTS, change: dict[str, Any], code: str, param: str
 ) -> None:
-    answer = await http.post("/audio/speech", json=BODY | change)
+    answer = await client.post(PATH, json=BODY | change)
     error = answer.json()["error"]
     assert (answer.status_code, error["code"], error["param"]) == (400, code, param)
     assert stage.asked == []
@@ -178,99 +135,66 @@ HOSTILE_BODIES = [
 
 @pytest.mark.parametrize(("body", "content_type", "status"), HOSTILE_BODIES)
 async def test_a_hostile_body_gets_its_own_answer_and_reaches_no_stage(
-    http: httpx.AsyncClient, stage: ScriptedTTS, body: bytes, content_type: str, status: int
+    client: httpx.AsyncClient, stage: ScriptedTTS, body: bytes, content_type: str, status: int
 ) -> None:
-    answer = await http.post("/audio/speech", content=body, headers={"content-type": content_type})
+    answer = await client.post(PATH, content=body, headers={"content-type": content_type})
     assert answer.status_code == status
     assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
     assert stage.asked == []
 
 
 @pytest.mark.parametrize("name", ["model", "input", "voice"])
-async def test_a_missing_field_is_a_400_that_names_it(http: httpx.AsyncClient, name: str) -> None:
-    answer = await http.post("/audio/speech", json={key: value for key, value in BODY.items() if key != name})
+async def test_a_missing_field_is_a_400_that_names_it(client: httpx.AsyncClient, name: str) -> None:
+    answer = await client.post(PATH, json={key: value for key, value in BODY.items() if key != name})
     error = answer.json()["error"]
     assert (answer.status_code, error["code"], error["param"]) == (400, "missing_required_parameter", name)
 
 
 async def test_the_longest_text_is_spoken_and_one_character_more_is_refused_with_the_limit(
-    openai: AsyncOpenAI, services: Services, stage: ScriptedTTS
+    openai_client: AsyncOpenAI, services: Services, stage: ScriptedTTS
 ) -> None:
     limit = services.settings.max_speech_characters
-    await openai.audio.speech.create(model="tts-1", voice="alloy", input="ä" * limit)
+    await openai_client.audio.speech.create(model="tts-1", voice="alloy", input="ä" * limit)
     with pytest.raises(BadRequestError) as caught:
-        await openai.audio.speech.create(model="tts-1", voice="alloy", input="ä" * (limit + 1))
+        await openai_client.audio.speech.create(model="tts-1", voice="alloy", input="ä" * (limit + 1))
     assert (caught.value.code, caught.value.param) == ("string_above_max_length", "input")
     assert str(limit) in caught.value.message
     assert len(stage.asked) == 1
 
 
-async def test_an_unknown_model_or_one_of_another_task_is_a_404(openai: AsyncOpenAI) -> None:
+async def test_an_unknown_model_or_one_of_another_task_is_a_404(openai_client: AsyncOpenAI) -> None:
     for model in ("no-such-model", "whisper-1"):
         with pytest.raises(NotFoundError) as caught:
-            await openai.audio.speech.create(model=model, voice="alloy", input="Hi")
+            await openai_client.audio.speech.create(model=model, voice="alloy", input="Hi")
         assert caught.value.code == "model_not_found"
 
 
 @pytest.mark.parametrize("stream_format", ["audio", "sse"])
 async def test_an_error_before_the_first_audio_keeps_its_status(
-    http: httpx.AsyncClient, stage: ScriptedTTS, stream_format: str
+    client: httpx.AsyncClient, stage: ScriptedTTS, stream_format: str
 ) -> None:
     stage.events, stage.error = (), Overloaded("The tts stage is busy.")
-    answer = await http.post("/audio/speech", json=BODY | {"stream_format": stream_format})
+    answer = await client.post(PATH, json=BODY | {"stream_format": stream_format})
     assert (answer.status_code, answer.json()["error"]["code"]) == (429, "server_overloaded")
     assert answer.headers["retry-after"] == "1"
 
 
 async def test_a_stage_without_any_audio_is_a_500_and_not_an_empty_file(
-    http: httpx.AsyncClient, stage: ScriptedTTS
+    client: httpx.AsyncClient, stage: ScriptedTTS
 ) -> None:
     stage.events = ()
-    answer = await http.post("/audio/speech", json=BODY)
+    answer = await client.post(PATH, json=BODY)
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "engine_failed")
 
 
-async def test_an_error_in_the_middle_of_sse_is_its_last_event(http: httpx.AsyncClient, stage: ScriptedTTS) -> None:
+async def test_an_error_in_the_middle_of_sse_is_its_last_event(client: httpx.AsyncClient, stage: ScriptedTTS) -> None:
     stage.events, stage.error = SPOKEN[:2], ReplicaLost("The replica was lost.")
-    answer = await http.post("/audio/speech", json=BODY | {"stream_format": "sse"})
-    last = [line for line in answer.text.split("\n\n") if line][-1]
-    assert json.loads(last.removeprefix("data: "))["error"]["code"] == "replica_lost"
+    answer = await client.post(PATH, json=BODY | {"stream_format": "sse"})
+    assert events_of(answer)[-1]["error"]["code"] == "replica_lost"
 
 
-class Connection:
-    """A hand-made ASGI connection that posts BODY and hangs up when it is told to."""
-
-    def __init__(self, body: dict[str, Any], hangs_up: asyncio.Event) -> None:
-        self._body: bytes | None = json.dumps(body).encode()
-        self._hangs_up = hangs_up
-        self.sent: list[Message] = []
-        self.scope = {
-            "type": "http",
-            "method": "POST",
-            "path": "/v1/audio/speech",
-            "raw_path": b"/v1/audio/speech",
-            "query_string": b"",
-            "headers": [(b"host", b"test"), (b"content-type", b"application/json")],
-        }
-
-    async def receive(self) -> Message:
-        if self._body is not None:
-            body, self._body = self._body, None
-            return {"type": "http.request", "body": body}
-        await self._hangs_up.wait()
-        return {"type": "http.disconnect"}
-
-    async def send(self, message: Message) -> None:
-        self.sent.append(message)
-        await asyncio.sleep(0)
-
-    @property
-    def audio(self) -> bytes:
-        return b"".join(message.get("body", b"") for message in self.sent)
-
-    @property
-    def is_complete(self) -> bool:
-        return any(message["type"] == "http.response.body" and not message.get("more_body") for message in self.sent)
+def posting(body: dict[str, Any], hangs_up: asyncio.Event) -> Connection:
+    return Connection(httpx.Request("POST", f"http://gateway{PATH}", json=body), hangs_up)
 
 
 @pytest.mark.parametrize("ends_early", [False, True])
@@ -278,10 +202,10 @@ async def test_a_failure_in_the_middle_of_a_file_cuts_the_connection(
     app: Any, stage: ScriptedTTS, ends_early: bool
 ) -> None:
     stage.events, stage.error = SPOKEN[:2], None if ends_early else ReplicaLost("The replica was lost.")
-    connection = Connection(BODY, asyncio.Event())
+    connection = posting(BODY, asyncio.Event())
     with pytest.raises((RuntimeError, SmartLiteError)):
-        await app(connection.scope, connection.receive, connection.send)
-    assert connection.audio == b"one two "
+        await connection.run(app)
+    assert connection.body == b"one two "
     assert not connection.is_complete
 
 
@@ -291,20 +215,19 @@ async def test_the_work_stops_when_the_client_hangs_up(
     app: Any, stage: ScriptedTTS, stream_format: str, events: tuple[SpeechEvent, ...]
 ) -> None:
     stage.events, stage.waits = events, True
-    connection = Connection(BODY | {"stream_format": stream_format}, stage.working)
-    async with asyncio.timeout(10):
-        await app(connection.scope, connection.receive, connection.send)
-    assert stage.closed
-    assert not any(message.get("status", 200) >= 500 for message in connection.sent)
+    connection = posting(BODY | {"stream_format": stream_format}, stage.working)
+    await connection.run(app)
+    assert stage.closed.is_set()
+    assert not any(status >= 500 for status in connection.statuses)
 
 
 async def test_audio_is_sent_before_the_rest_of_it_is_made(app: Any, stage: ScriptedTTS) -> None:
     stage.events, stage.waits = SPOKEN[:1], True
     hangs_up = asyncio.Event()
-    connection = Connection(BODY, hangs_up)
-    answering = asyncio.create_task(app(connection.scope, connection.receive, connection.send))
+    connection = posting(BODY, hangs_up)
+    answering = asyncio.create_task(connection.run(app))
     async with asyncio.timeout(10):
         await stage.working.wait()
-        assert connection.audio == b"one "
+        assert connection.body == b"one "
         hangs_up.set()
         await answering

@@ -1,16 +1,11 @@
 """Voice turns: the JSON answer, the events, and what goes wrong."""
 
-import asyncio
 import base64
 import dataclasses
-import json
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 import pytest
-from starlette.types import Message
 
 from smartlite.api.app import create_app
 from smartlite.api.services import Services
@@ -20,10 +15,10 @@ from smartlite.domain.pipeline import (
     TurnEvent,
     TurnReplyDelta,
     TurnTranscript,
-    VoiceTurnRequest,
 )
 from smartlite.domain.usage import TokenUsage, TurnUsage
-from smartlite.errors import NoSpeech, ReplicaLost, SmartLiteError
+from smartlite.errors import NoSpeech, ReplicaLost
+from tests.api.scripted import Connection, ScriptedPipeline, events_of
 
 TIMINGS = {"asr": 0.2, "llm_first_token": 0.1, "llm": 0.5, "tts": 0.3, "first_audio": 0.45, "total": 0.9}
 TURN: tuple[TurnEvent, ...] = (
@@ -42,37 +37,13 @@ USAGE = {
     "characters": 11,
     "audio_output_s": 0.8,
 }
+PATH = "/v1/voice/turns"
 FILES = {"file": ("question.wav", b"RIFF....WAVE", "audio/wav")}
-
-
-@dataclass
-class ScriptedPipeline:
-    """A PipelineStage that plays a turn, and notes what it was asked and that it was closed."""
-
-    events: tuple[TurnEvent, ...] = TURN
-    error: SmartLiteError | None = None
-    waits: bool = False
-    asked: list[VoiceTurnRequest] = field(default_factory=list)
-    working: asyncio.Event = field(default_factory=asyncio.Event)
-    closed: bool = False
-
-    async def run_turn(self, request: VoiceTurnRequest) -> AsyncGenerator[TurnEvent, None]:
-        self.asked.append(request)
-        try:
-            for event in self.events:
-                yield event
-            self.working.set()
-            if self.waits:
-                await asyncio.Event().wait()
-            if self.error is not None:
-                raise self.error
-        finally:
-            self.closed = True
 
 
 @pytest.fixture
 def stage() -> ScriptedPipeline:
-    return ScriptedPipeline()
+    return ScriptedPipeline(*TURN)
 
 
 @pytest.fixture
@@ -80,18 +51,8 @@ def app(services: Services, stage: ScriptedPipeline) -> Any:
     return create_app(dataclasses.replace(services, pipeline=stage))
 
 
-@pytest.fixture
-async def http(app: Any) -> AsyncGenerator[httpx.AsyncClient, None]:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test/v1") as client:
-        yield client
-
-
-def events_of(answer: httpx.Response) -> list[dict[str, Any]]:
-    return [json.loads(line.removeprefix("data: ")) for line in answer.text.split("\n\n") if line]
-
-
-async def test_a_turn_is_answered_with_text_speech_times_and_usage(http: httpx.AsyncClient) -> None:
-    answer = await http.post("/voice/turns", files=FILES)
+async def test_a_turn_is_answered_with_text_speech_times_and_usage(client: httpx.AsyncClient) -> None:
+    answer = await client.post(PATH, files=FILES)
     assert answer.status_code == 200
     body = answer.json()
     assert body.pop("id").startswith("turn_")
@@ -109,8 +70,8 @@ async def test_a_turn_is_answered_with_text_speech_times_and_usage(http: httpx.A
     assert answer.headers["server-timing"].count("total;dur=") == 1
 
 
-async def test_a_stream_sends_each_event_as_it_happens_under_one_id(http: httpx.AsyncClient) -> None:
-    answer = await http.post("/voice/turns", files=FILES, data={"stream": "true", "response_format": "pcm"})
+async def test_a_stream_sends_each_event_as_it_happens_under_one_id(client: httpx.AsyncClient) -> None:
+    answer = await client.post(PATH, files=FILES, data={"stream": "true", "response_format": "pcm"})
     assert answer.headers["content-type"].startswith("text/event-stream")
     assert "asr;dur=" in answer.headers["server-timing"]
     events = events_of(answer)
@@ -134,9 +95,9 @@ async def test_a_stream_sends_each_event_as_it_happens_under_one_id(http: httpx.
 
 
 async def test_the_stage_gets_the_default_models_and_the_first_voice(
-    http: httpx.AsyncClient, stage: ScriptedPipeline, services: Services
+    client: httpx.AsyncClient, stage: ScriptedPipeline, services: Services
 ) -> None:
-    await http.post("/voice/turns", files=FILES)
+    await client.post(PATH, files=FILES)
     asked, models = stage.asked[0], services.models
     assert (asked.asr_model, asked.llm_model) == (models.default("asr").id, models.default("llm").id)
     assert (asked.tts_model, asked.voice) == (models.default("tts").id, models.default("tts").voices[0].id)
@@ -145,7 +106,7 @@ async def test_the_stage_gets_the_default_models_and_the_first_voice(
 
 
 async def test_the_stage_gets_what_the_form_says_by_served_ids(
-    http: httpx.AsyncClient, stage: ScriptedPipeline, services: Services
+    client: httpx.AsyncClient, stage: ScriptedPipeline, services: Services
 ) -> None:
     sent = {
         "asr_model": "whisper-1",
@@ -156,7 +117,7 @@ async def test_the_stage_gets_what_the_form_says_by_served_ids(
         "instructions": "Be brief.",
         "response_format": "flac",
     }
-    await http.post("/voice/turns", files=FILES, data=sent)
+    await client.post(PATH, files=FILES, data=sent)
     asked = stage.asked[0]
     assert asked.asr_model == services.models.resolve("whisper-1", "asr").id
     assert asked.tts_model == services.models.resolve("tts-1", "tts").id
@@ -164,10 +125,10 @@ async def test_the_stage_gets_what_the_form_says_by_served_ids(
 
 
 async def test_only_a_turn_that_is_not_streamed_asks_for_one_finished_file(
-    http: httpx.AsyncClient, stage: ScriptedPipeline
+    client: httpx.AsyncClient, stage: ScriptedPipeline
 ) -> None:
-    await http.post("/voice/turns", files=FILES)
-    await http.post("/voice/turns", files=FILES, data={"stream": "true"})
+    await client.post(PATH, files=FILES)
+    await client.post(PATH, files=FILES, data={"stream": "true"})
     assert [asked.whole for asked in stage.asked] == [True, False]
 
 
@@ -184,9 +145,9 @@ async def test_only_a_turn_that_is_not_streamed_asks_for_one_finished_file(
     ],
 )
 async def test_a_bad_field_is_refused_before_any_work(
-    http: httpx.AsyncClient, stage: ScriptedPipeline, sent: dict[str, str], status: int, code: str, param: str
+    client: httpx.AsyncClient, stage: ScriptedPipeline, sent: dict[str, str], status: int, code: str, param: str
 ) -> None:
-    answer = await http.post("/voice/turns", files=FILES, data=sent)
+    answer = await client.post(PATH, files=FILES, data=sent)
     error = answer.json()["error"]
     assert (answer.status_code, error["code"], error["param"]) == (status, code, param)
     assert stage.asked == []
@@ -194,18 +155,18 @@ async def test_a_bad_field_is_refused_before_any_work(
 
 @pytest.mark.parametrize("stream", ["true", "false"])
 async def test_a_recording_without_speech_keeps_its_status_streamed_or_not(
-    http: httpx.AsyncClient, stage: ScriptedPipeline, stream: str
+    client: httpx.AsyncClient, stage: ScriptedPipeline, stream: str
 ) -> None:
     stage.events, stage.error = (), NoSpeech("No speech was found in 'file'.", "file")
-    answer = await http.post("/voice/turns", files=FILES, data={"stream": stream})
+    answer = await client.post(PATH, files=FILES, data={"stream": stream})
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "no_speech")
 
 
 async def test_a_failure_in_the_middle_is_an_error_event_in_a_stream_and_a_status_without(
-    http: httpx.AsyncClient, stage: ScriptedPipeline
+    client: httpx.AsyncClient, stage: ScriptedPipeline
 ) -> None:
     stage.events, stage.error = TURN[:3], ReplicaLost("The tts replica was lost.")
-    events = events_of(await http.post("/voice/turns", files=FILES, data={"stream": "true"}))
+    events = events_of(await client.post(PATH, files=FILES, data={"stream": "true"}))
     assert [event["type"] for event in events] == [
         "turn.transcript.done",
         "turn.reply.delta",
@@ -214,51 +175,31 @@ async def test_a_failure_in_the_middle_is_an_error_event_in_a_stream_and_a_statu
     ]
     assert events[-1]["error"]["code"] == "replica_lost"
     assert events[-1]["id"] == events[0]["id"]
-    answer = await http.post("/voice/turns", files=FILES)
+    answer = await client.post(PATH, files=FILES)
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "replica_lost")
     assert answer.headers["retry-after"] == "1"
 
 
 async def test_a_turn_that_ends_too_early_is_a_failure_streamed_or_not(
-    http: httpx.AsyncClient, stage: ScriptedPipeline
+    client: httpx.AsyncClient, stage: ScriptedPipeline
 ) -> None:
     stage.events = TURN[:3]
-    answer = await http.post("/voice/turns", files=FILES)
+    answer = await client.post(PATH, files=FILES)
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "engine_failed")
-    events = events_of(await http.post("/voice/turns", files=FILES, data={"stream": "true"}))
+    events = events_of(await client.post(PATH, files=FILES, data={"stream": "true"}))
     assert (events[-1]["type"], events[-1]["error"]["code"]) == ("error", "engine_failed")
 
 
 @pytest.mark.parametrize("stream", ["true", "false"])
 async def test_the_work_stops_when_the_client_hangs_up(app: Any, stage: ScriptedPipeline, stream: str) -> None:
     stage.events, stage.waits = TURN[:2], True
-    request = httpx.Request("POST", "http://test/v1/voice/turns", data={"stream": stream}, files=FILES)
-    body: list[Message] = [{"type": "http.request", "body": request.read()}]
-
-    async def receive() -> Message:
-        if body:
-            return body.pop()
-        await stage.working.wait()
-        return {"type": "http.disconnect"}
-
-    async def send(message: Message) -> None:
-        await asyncio.sleep(0)
-
-    scope = {
-        "type": "http",
-        "method": "POST",
-        "path": request.url.path,
-        "raw_path": request.url.raw_path,
-        "query_string": b"",
-        "headers": [(name.lower(), value) for name, value in request.headers.raw],
-    }
-    async with asyncio.timeout(10):
-        await app(scope, receive, send)
-    assert stage.closed
+    request = httpx.Request("POST", f"http://gateway{PATH}", data={"stream": stream}, files=FILES)
+    await Connection(request, stage.working).run(app)
+    assert stage.closed.is_set()
 
 
-async def test_openapi_describes_the_form_and_the_errors(http: httpx.AsyncClient) -> None:
-    document = (await http.get("http://test/openapi.json")).json()
+async def test_openapi_describes_the_form_and_the_errors(client: httpx.AsyncClient) -> None:
+    document = (await client.get("/openapi.json")).json()
     for path in ("/v1/voice/turns", "/v1/audio/transcriptions", "/v1/audio/translations"):
         operation = document["paths"][path]["post"]
         properties = operation["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]

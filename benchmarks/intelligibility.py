@@ -3,6 +3,7 @@
 Must not know how the platform speaks.
 """
 
+import sys
 from typing import Final, get_args
 
 import jiwer
@@ -42,7 +43,9 @@ def measure(target: Target) -> list[Row]:
                 references.append(normalise(to_spoken(reply)))
                 heard.append(normalise(gateway.transcribe(audio)[0]))
             pairs = zip(references, heard, strict=True)
-            worst = max(100 * jiwer.wer(reference, hypothesis) for reference, hypothesis in pairs)
+            worst, said, understood = max((100 * jiwer.wer(one, other), one, other) for one, other in pairs)
+            if not _GOAL.is_met(worst):
+                print(f"  spoken: {said}\n  heard:  {understood}", file=sys.stderr, flush=True)
             words = sum(len(reference.split()) for reference in references)
             rate = Sample((100 * jiwer.wer(references, heard),), "%")
             what = (

@@ -180,7 +180,8 @@ class EdgeSupervisor:
             if not line:
                 return
             text = line.decode("utf-8", "replace").strip()
-            quiet = text.startswith("[NOTICE]") or ": config :" in text  # its version, and the start state we gave it
+            # Its version, the start state we gave it, and replicas that come (those that go are told).
+            quiet = text.startswith("[NOTICE]") or ": config :" in text or " is UP, " in text
             _logger.log(logging.DEBUG if quiet else logging.INFO, "HAProxy: %s", text)
             if not quiet or text.startswith("[ALERT]"):
                 self._stderr.append(text)

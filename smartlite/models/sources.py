@@ -19,13 +19,7 @@ class Source(Protocol):
     name: str
     """What messages call it."""
 
-    def fetch(
-        self,
-        entry: ModelEntry,
-        wanted: Sequence[str],
-        target_dir: Path,
-        progress: Report,
-    ) -> None:
+    def fetch(self, entry: ModelEntry, wanted: Sequence[str], target_dir: Path, progress: Report) -> None:
         """Put the wanted files into ``target_dir``, each under its catalog name and whole.
 
         What it leaves there besides is its own, is kept until the model is complete, and lets a later call go on where
@@ -50,13 +44,7 @@ class PathSource:
         self._source = source
         self.name = f"path {source.directory}"
 
-    def fetch(
-        self,
-        entry: ModelEntry,
-        wanted: Sequence[str],
-        target_dir: Path,
-        progress: Report,
-    ) -> None:
+    def fetch(self, entry: ModelEntry, wanted: Sequence[str], target_dir: Path, progress: Report) -> None:
         """Copy the files. No links: the folder's owner may write into them."""
         sizes = {file.name: file.size_bytes for file in entry.files}
         for name in wanted:
@@ -66,9 +54,7 @@ class PathSource:
             if not os.access(origin, os.R_OK):
                 raise SourceUnavailable(f"this user may not read {origin}")
             progress(name, 0, sizes[name])
-            partial = target_dir / f"{name}.part"
-            shutil.copyfile(origin, partial)
-            partial.replace(target_dir / name)
+            _copy(origin, target_dir / name)
             progress(name, sizes[name], sizes[name])
 
 
@@ -79,13 +65,7 @@ class HubSource:
         self._source = source
         self.name = f"hub {source.repo}"
 
-    def fetch(
-        self,
-        entry: ModelEntry,
-        wanted: Sequence[str],
-        target_dir: Path,
-        progress: Report,
-    ) -> None:
+    def fetch(self, entry: ModelEntry, wanted: Sequence[str], target_dir: Path, progress: Report) -> None:
         """Take what the hub's own cache has, download the rest; a file cut off is resumed."""
         try:
             import huggingface_hub  # noqa: PLC0415 - an extra brings it, and it takes 0.3 s
@@ -110,9 +90,7 @@ class HubSource:
             except (OSError, ValueError, EntryNotFoundError, XetDownloadError) as error:
                 cause = f" ({_first_line(error.__cause__)})" if error.__cause__ else ""
                 raise SourceUnavailable(f"{path}: {_first_line(error)}{cause}") from error
-            partial = target_dir / f"{name}.part"
-            shutil.copyfile(found, partial)
-            partial.replace(target_dir / name)
+            _copy(Path(found), target_dir / name)
 
 
 def open_source(source: RegistryEntry | HubEntry | PathEntry) -> Source:
@@ -124,6 +102,13 @@ def open_source(source: RegistryEntry | HubEntry | PathEntry) -> Source:
             return HubSource(source)
         case PathEntry():
             return PathSource(source)
+
+
+def _copy(origin: Path, target: Path) -> None:
+    """Under its name the file is whole, whatever happens on the way."""
+    partial = target.with_name(f"{target.name}.part")
+    shutil.copyfile(origin, partial)
+    partial.replace(target)
 
 
 def _bar_that_tells(name: str, progress: Report) -> type[Any]:

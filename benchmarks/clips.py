@@ -37,13 +37,13 @@ def question(gateway: Gateway, text: str) -> Path:
     return _recording(gateway, text, None)
 
 
-def wav(pcm: bytes) -> bytes:
-    """Put a header before 16-bit mono samples as the platform speaks them."""
+def wav(pcm: bytes, sample_rate_hz: int = SPEECH_SAMPLE_RATE_HZ) -> bytes:
+    """Put a header before 16-bit mono samples; without a rate, as the platform speaks them."""
     file = io.BytesIO()
     with wave.open(file, "wb") as target:
         target.setnchannels(1)
         target.setsampwidth(2)
-        target.setframerate(SPEECH_SAMPLE_RATE_HZ)
+        target.setframerate(sample_rate_hz)
         target.writeframes(pcm)
     return file.getvalue()
 

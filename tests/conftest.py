@@ -15,6 +15,7 @@ import pytest
 from fastapi import FastAPI
 from openai import AsyncOpenAI
 
+from benchmarks.clips import wav
 from deployments.asr import ASRDeployment
 from deployments.llm import LLMDeployment
 from deployments.tts import TTSDeployment
@@ -83,15 +84,7 @@ class PlainEncoder:
 
     def finish(self) -> bytes:
         data = b"".join(self._kept)
-        if not self._whole or self._format != "wav":
-            return data
-        file = io.BytesIO()
-        with wave.open(file, "wb") as target:
-            target.setnchannels(1)
-            target.setsampwidth(2)
-            target.setframerate(SPEECH_SAMPLE_RATE_HZ)
-            target.writeframes(data)
-        return file.getvalue()
+        return wav(data) if self._whole and self._format == "wav" else data
 
 
 class FixedStatus:
@@ -183,10 +176,4 @@ async def openai_client(app: FastAPI) -> AsyncIterator[AsyncOpenAI]:
 def speech_wav() -> bytes:
     """Two seconds of a 16 kHz tone, which the fake engine hears as four words."""
     samples = 0.3 * np.sin(2 * np.pi * 440 / RECOGNITION_SAMPLE_RATE_HZ * np.arange(2 * RECOGNITION_SAMPLE_RATE_HZ))
-    file = io.BytesIO()
-    with wave.open(file, "wb") as target:
-        target.setnchannels(1)
-        target.setsampwidth(2)
-        target.setframerate(RECOGNITION_SAMPLE_RATE_HZ)
-        target.writeframes((samples * 32767).astype("<i2").tobytes())
-    return file.getvalue()
+    return wav((samples * 32767).astype("<i2").tobytes(), RECOGNITION_SAMPLE_RATE_HZ)

@@ -7,18 +7,13 @@ from pathlib import Path
 import pytest
 import typer
 
+from benchmarks.clips import wav
 from smartlite.cli.output import audio_format, open_output, state_true_sizes
 
 
 def streamed_wav(samples: int, *, before: bytes = b"") -> bytes:
     """A WAV whose header was written before its size was known."""
-    file = io.BytesIO()
-    with wave.open(file, "wb") as target:
-        target.setnchannels(1)
-        target.setsampwidth(2)
-        target.setframerate(24_000)
-        target.writeframes(bytes(2 * samples))
-    data = file.getvalue()
+    data = wav(bytes(2 * samples))
     return data[:4] + b"\xff" * 4 + data[8:36] + before + b"data" + b"\xff" * 4 + data[44:]
 
 

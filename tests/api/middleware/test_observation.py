@@ -1,6 +1,7 @@
 """Times and the access log."""
 
 import logging
+from typing import Any
 
 import httpx
 import pytest
@@ -9,6 +10,12 @@ from starlette.types import Receive, Scope, Send
 
 from smartlite.api.middleware.headers import HeadersMiddleware
 from smartlite.api.observation import Observation, ObservationDep
+
+
+def noted_once(caplog: pytest.LogCaptureFixture) -> dict[str, Any]:
+    """The fields of the only line of the access log."""
+    (record,) = [record for record in caplog.records if record.name == "smartlite.access"]
+    return vars(record)
 
 
 async def test_stages_are_in_server_timing_in_milliseconds(app: FastAPI, client: httpx.AsyncClient) -> None:
@@ -32,8 +39,7 @@ async def test_one_log_line_tells_each_request_and_nothing_of_its_text(
 ) -> None:
     caplog.set_level(logging.INFO, "smartlite.access")
     await client.get("/v1/models/s3cr3t?token=s3cr3t")
-    (record,) = [record for record in caplog.records if record.name == "smartlite.access"]
-    noted = vars(record)
+    noted = noted_once(caplog)
     assert (noted["method"], noted["status"], noted["error_code"]) == ("GET", 404, "model_not_found")
     assert noted["route"] == "/v1/models/{model:path}"
     assert noted["seconds"] >= 0
@@ -46,9 +52,9 @@ async def test_an_unknown_address_is_logged_without_its_path(
 ) -> None:
     caplog.set_level(logging.INFO, "smartlite.access")
     await client.get("/s3cr3t")
-    (record,) = [record for record in caplog.records if record.name == "smartlite.access"]
-    assert vars(record)["route"] is None
-    assert vars(record)["status"] == 404
+    noted = noted_once(caplog)
+    assert noted["route"] is None
+    assert noted["status"] == 404
 
 
 async def test_health_checks_are_logged_for_debugging_only(
@@ -56,8 +62,8 @@ async def test_health_checks_are_logged_for_debugging_only(
 ) -> None:
     caplog.set_level(logging.DEBUG, "smartlite.access")
     await client.get("/healthz")
-    (record,) = [record for record in caplog.records if record.name == "smartlite.access"]
-    assert (record.levelname, vars(record)["route"]) == ("DEBUG", "/healthz")
+    noted = noted_once(caplog)
+    assert (noted["levelname"], noted["route"]) == ("DEBUG", "/healthz")
 
 
 async def test_headers_that_steer_ray_serve_are_removed() -> None:

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from openai import APIStatusError, AsyncOpenAI
 
+from benchmarks.clips import wav
 from smartlite.domain.audio import AudioFormat
 
 TEXT = "The first sentence is here. And the second one follows it."
@@ -82,11 +83,6 @@ async def test_a_spoken_question_is_answered_by_one_valid_file(client: httpx.Asy
 
 
 async def test_silence_is_no_question(client: httpx.AsyncClient) -> None:
-    file = io.BytesIO()
-    with wave.open(file, "wb") as target:
-        target.setnchannels(1)
-        target.setsampwidth(2)
-        target.setframerate(16_000)
-        target.writeframes(bytes(32_000))
-    answer = await client.post("/v1/voice/turns", files={"file": ("silence.wav", file.getvalue())})
+    silence = wav(bytes(32_000), 16_000)
+    answer = await client.post("/v1/voice/turns", files={"file": ("silence.wav", silence)})
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "no_speech")

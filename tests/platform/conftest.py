@@ -12,7 +12,7 @@ from openai import OpenAI
 from tests.platform.hearing import PCM_RATE_HZ, word_error_rate
 from tests.platform.running import RunningPlatform, running_platform
 
-QUESTION = "What is the capital of France?"
+QUESTION = "What is the largest ocean on Earth?"
 
 
 @pytest.fixture(scope="session")

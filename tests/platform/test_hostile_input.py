@@ -48,7 +48,7 @@ def test_a_text_that_names_a_file_never_has_it_read(
     for text in (make_concat(str(canary)), make_playlist(canary.as_uri()), make_playlist(str(canary))):
         answer = client.post(path, files={"file": ("speech.wav", text)}, data={"model": "whisper-1"})
         assert answer.status_code == 415
-        assert "France" not in answer.text
+        assert "ocean" not in answer.text
 
 
 def test_a_text_that_names_an_address_never_has_it_opened(client: httpx.Client) -> None:

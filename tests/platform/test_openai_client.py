@@ -84,7 +84,7 @@ def test_a_question_is_transcribed_as_subtitles(
     )
     assert text.splitlines()[0] == first_line
     assert "-->" in text
-    assert "capital of France" in text
+    assert "largest ocean" in text
 
 
 def test_a_transcription_is_streamed(openai_client: OpenAI, question: bytes) -> None:

@@ -1,7 +1,5 @@
 """One real platform for all tests of this folder: `smartlite serve`, real models, and clients that see only HTTP."""
 
-import io
-import wave
 from collections.abc import Callable, Iterator
 from functools import cache
 
@@ -9,7 +7,8 @@ import httpx
 import pytest
 from openai import OpenAI
 
-from tests.platform.hearing import PCM_RATE_HZ, word_error_rate
+from benchmarks import clips
+from tests.platform.hearing import word_error_rate
 from tests.platform.running import RunningPlatform, running_platform
 
 QUESTION = "What is the largest ocean on Earth?"
@@ -55,17 +54,7 @@ def speak(platform: RunningPlatform) -> Callable[[str], bytes]:
 @pytest.fixture(scope="session")
 def wav() -> Callable[[bytes], bytes]:
     """Put samples at 24 kHz into a WAV."""
-
-    def write(pcm: bytes) -> bytes:
-        file = io.BytesIO()
-        with wave.open(file, "wb") as target:
-            target.setnchannels(1)
-            target.setsampwidth(2)
-            target.setframerate(PCM_RATE_HZ)
-            target.writeframes(pcm)
-        return file.getvalue()
-
-    return write
+    return clips.wav
 
 
 @pytest.fixture(scope="session")

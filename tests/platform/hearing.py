@@ -4,11 +4,12 @@ Must not know the platform.
 """
 
 import io
-import re
 from typing import Final
 
 import av
 import jiwer
+
+from benchmarks.normalise import normalise
 
 PCM_RATE_HZ: Final = 24_000
 """Of the `pcm` format, which has no header: 16-bit, mono."""
@@ -23,9 +24,5 @@ def duration_s(data: bytes, audio_format: str) -> float:
 
 
 def word_error_rate(reference: str, heard: str) -> float:
-    """Wrong words by words of the reference, blind to case and punctuation."""
-    return float(jiwer.wer(_words(reference), _words(heard)))
-
-
-def _words(text: str) -> str:
-    return " ".join(re.findall(r"[a-z0-9']+", text.lower()))
+    """Wrong words by words of the reference, blind to case, punctuation, and how a number is written."""
+    return float(jiwer.wer(normalise(reference), normalise(heard)))

@@ -26,6 +26,7 @@ _ABBREVIATIONS: Final = {
 }  # fmt: skip
 _MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 _YEAR = r"(1[1-9]|20)(\d\d)"
+_IS_AFTER_SIBILANT: Final = re.compile(r"(?<=[szʃʒ]) ɪz(?=\s|$)")
 _NO_MORE_DIGITS = r"(?![\w:]|[.,]\d)"
 
 
@@ -102,3 +103,12 @@ _RULES: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...]
     (re.compile(r"(?<=\d)-(?=\d)"), lambda _: " "),
     (re.compile(r"(?<=\d)\s?\*\s?(?=\d)|(?<=\d)\sx\s(?=\d)"), lambda _: " times "),
 )
+
+
+def set_is_apart(phonemes: str) -> str:
+    """Give "is" after a sibilant a light stress, so that it is heard as a word of its own.
+
+    Unstressed it runs into the word before: "France is Paris" was heard as "Francis Paris" in 5 of 5 renderings, with the
+    stress in none of 5 (whisper-base; "the office is nearby" likewise, 2 of 5 and none).
+    """
+    return _IS_AFTER_SIBILANT.sub(" ˌɪz", phonemes)

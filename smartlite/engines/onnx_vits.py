@@ -18,7 +18,7 @@ from smartlite.domain.models import ModelFiles
 from smartlite.domain.sentences import split_sentences
 from smartlite.domain.tts import SpokenSentence, SynthesizeOptions
 from smartlite.engines.clauses import clean_text, in_latin_script, is_speakable, split_clauses
-from smartlite.engines.english import spell_english
+from smartlite.engines.english import set_is_apart, spell_english
 from smartlite.engines.onnx_graph import Device, Run, VitsGraph
 from smartlite.engines.phonemes import EspeakNG
 from smartlite.engines.piper_voice import PiperVoice, find_voice, read_voice, split_ids
@@ -165,7 +165,8 @@ class OnnxVITS:
         for clause, phonemes in zip(clauses, await espeak.phonemize(said), strict=True):
             if not phonemes:
                 continue
-            new, lacking = voice.ids(phonemes, clause.mark)
+            said_apart = set_is_apart(phonemes) if language == "en" else phonemes
+            new, lacking = voice.ids(said_apart, clause.mark)
             unknown += lacking
             for run in split_ids(new, voice, self._options.max_phonemes):
                 # A pad follows every phoneme, so two ids are one phoneme.

@@ -1,6 +1,6 @@
 import pytest
 
-from smartlite.engines.english import spell_english
+from smartlite.engines.english import set_is_apart, spell_english
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,16 @@ from smartlite.engines.english import spell_english
 )
 def test_numbers_are_written_as_they_are_said(text: str, expected: str) -> None:
     assert spell_english(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("phonemes", "expected"),
+    [
+        ("fɹˈæns ɪz pˈæɹɪs", "fɹˈæns ˌɪz pˈæɹɪs"),
+        ("ðə ˈɔfɪs ɪz", "ðə ˈɔfɪs ˌɪz"),
+        ("dˈɑːɡ ɪz", "dˈɑːɡ ɪz"),
+        ("ðɪs ɪzɹeɪl", "ðɪs ɪzɹeɪl"),
+    ],
+)
+def test_is_after_a_sibilant_is_a_word_of_its_own(phonemes: str, expected: str) -> None:
+    assert set_is_apart(phonemes) == expected

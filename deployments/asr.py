@@ -5,10 +5,10 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from typing import Protocol
 
+from deployments.engine_replica import EngineReplica
 from smartlite.domain.asr import TranscribeRequest, TranscriptEvent, TranscriptFinished
 from smartlite.domain.audio import AudioChunk, EncodedAudio
 from smartlite.engines.protocols import ASREngine
-from smartlite.errors import ModelNotFound
 
 
 class Decoder(Protocol):
@@ -23,7 +23,7 @@ class Decoder(Protocol):
         ...
 
 
-class ASRDeployment:
+class ASRDeployment(EngineReplica[ASREngine]):
     """An ASRStage around engines in this process.
 
     Args:
@@ -32,14 +32,12 @@ class ASRDeployment:
     """
 
     def __init__(self, load: Callable[[], Mapping[str, ASREngine]], open_decoder: Callable[[], Decoder]) -> None:
-        self._engines = load()
+        super().__init__(load)
         self._decoder = open_decoder()
 
     async def transcribe(self, request: TranscribeRequest) -> AsyncGenerator[TranscriptEvent, None]:
         """See ASRStage."""
-        engine = self._engines.get(request.model)
-        if engine is None:
-            raise ModelNotFound(f"The model '{request.model}' is not loaded here.", "model")
+        engine = self.engine(request.model)
         began = time.monotonic()
         audio = await self._decoder.decode(request.audio)
         decoded = time.monotonic()
@@ -49,11 +47,6 @@ class ASRDeployment:
         yield TranscriptFinished(decode_s=decoded - began, transcribe_s=time.monotonic() - decoded)
 
     async def check_health(self) -> None:
-        """Serve replaces the replica when this raises; its first call makes the decoder ready before any request."""
+        """As every engine replica; the first call makes the decoder ready before any request."""
         await self._decoder.start()
-        for engine in self._engines.values():
-            await engine.check_health()
-
-    def __del__(self) -> None:
-        for engine in getattr(self, "_engines", {}).values():
-            engine.close()  # the decoder's processes end with this one
+        await super().check_health()

@@ -4,12 +4,12 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 
+from deployments.engine_replica import EngineReplica
 from smartlite.domain.llm import ChatEvent, ChatRequest, TextDelta
 from smartlite.engines.protocols import LLMEngine
-from smartlite.errors import ModelNotFound
 
 
-class LLMDeployment:
+class LLMDeployment(EngineReplica[LLMEngine]):
     """An LLMStage around engines in this process.
 
     Args:
@@ -19,29 +19,18 @@ class LLMDeployment:
     """
 
     def __init__(self, load: Callable[[], Mapping[str, LLMEngine]], frame_s: float) -> None:
-        self._engines = load()
+        super().__init__(load)
         self._frame_s = frame_s
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[ChatEvent, None]:
         """See LLMStage."""
-        engine = self._engines.get(request.model)
-        if engine is None:
-            raise ModelNotFound(f"The model '{request.model}' is not loaded here.", "model")
+        engine = self.engine(request.model)
         async with (
             aclosing(engine.chat(request.messages, request.options)) as events,
             aclosing(join_deltas(events, self._frame_s)) as frames,
         ):
             async for frame in frames:
                 yield frame
-
-    async def check_health(self) -> None:
-        """Serve replaces the replica when this raises."""
-        for engine in self._engines.values():
-            await engine.check_health()
-
-    def __del__(self) -> None:
-        for engine in getattr(self, "_engines", {}).values():
-            engine.close()
 
 
 async def join_deltas(events: AsyncGenerator[ChatEvent, None], frame_s: float) -> AsyncGenerator[ChatEvent, None]:

@@ -5,13 +5,14 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 
+from deployments.engine_replica import EngineReplica
 from smartlite.domain.audio import AudioFormat, SpeechEncoder, cut
 from smartlite.domain.tts import SpeakRequest, SpeechChunk, SpeechEvent, SpeechFinished
 from smartlite.engines.protocols import TTSEngine
-from smartlite.errors import EngineFailed, ModelNotFound
+from smartlite.errors import EngineFailed
 
 
-class TTSDeployment:
+class TTSDeployment(EngineReplica[TTSEngine]):
     """A TTSStage around engines in this process.
 
     Args:
@@ -22,14 +23,12 @@ class TTSDeployment:
     def __init__(
         self, load: Callable[[], Mapping[str, TTSEngine]], open_encoder: Callable[[AudioFormat, int], SpeechEncoder]
     ) -> None:
-        self._engines = load()
+        super().__init__(load)
         self._open_encoder = open_encoder
 
     async def speak(self, request: SpeakRequest) -> AsyncGenerator[SpeechEvent, None]:
         """See TTSStage."""
-        engine = self._engines.get(request.model)
-        if engine is None:
-            raise ModelNotFound(f"The model '{request.model}' is not loaded here.", "model")
+        engine = self.engine(request.model)
         encoder: SpeechEncoder | None = None
         began = time.monotonic()
         first_audio_s = 0.0
@@ -47,12 +46,3 @@ class TTSDeployment:
             first_audio_s = first_audio_s or time.monotonic() - began
             yield SpeechChunk(data)
         yield SpeechFinished(duration_s, len(request.text), first_audio_s, time.monotonic() - began)
-
-    async def check_health(self) -> None:
-        """Serve replaces the replica when this raises."""
-        for engine in self._engines.values():
-            await engine.check_health()
-
-    def __del__(self) -> None:
-        for engine in getattr(self, "_engines", {}).values():
-            engine.close()

@@ -108,7 +108,7 @@ _RULES: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...]
 def set_is_apart(phonemes: str) -> str:
     """Give "is" after a sibilant a light stress, so that it is heard as a word of its own.
 
-    Unstressed it runs into the word before: "France is Paris" was heard as "Francis Paris" in 5 of 5 renderings, with the
-    stress in none of 5 (whisper-base; "the office is nearby" likewise, 2 of 5 and none).
+    Unstressed it runs into the word before: "France is Paris" was heard as "Francis Paris" in 5 of 5 renderings, with
+    the stress in none of 5 (whisper-base).
     """
     return _IS_AFTER_SIBILANT.sub(" ˌɪz", phonemes)

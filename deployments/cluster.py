@@ -7,18 +7,17 @@ Must not know the edge or the graph. Importing this module imports Ray, which re
 import logging
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Any, Final
 
 import ray
 from ray import serve
-from ray._private import parameter
 from ray.exceptions import RayError
 from ray.serve._private.api import serve_start
 from ray.serve.exceptions import RayServeException
 from ray.serve.schema import ServeDeploySchema
 
 from deployments.handles import read_stages
+from deployments.ray_processes import start_fewer
 from smartlite.config import Settings
 from smartlite.domain.stages import StageStatus
 from smartlite.errors import ConfigurationError, Unavailable
@@ -42,7 +41,7 @@ class LocalCluster:
         Returns:
             The dashboard's URL.
         """
-        _leave_out_monitors()
+        start_fewer()
         logging.getLogger("ray.serve").setLevel(logging.WARNING)
         context = ray.init(
             num_cpus=num_cpus,
@@ -109,11 +108,3 @@ class LocalCluster:
     def stop(self) -> None:
         """End every process of the cluster. Requests under way are cut: stop what sends them first."""
         ray.shutdown()
-
-
-def _leave_out_monitors() -> None:
-    """Start no autoscaler and no log forwarder: 160 MB for what one machine has no use for.
-
-    The parameters exist, ``ray.init`` does not pass them.
-    """
-    parameter.RayParams = partial(parameter.RayParams, no_monitor=True, include_log_monitor=False)

@@ -28,10 +28,13 @@ def ray_environment(settings: Settings, instance: str) -> dict[str, str]:
     direct = {
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(ports.start),
-        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(ports.stop - 1),
+        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(ports.stop),  # Ray takes the ports below it
         # A replica that is told to stop goes on answering until the edge has noticed.
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "3",
-        "RAY_SERVE_PORT_QUARANTINE_S": "5",
+        # Longer than Linux keeps a closed connection in TIME_WAIT (60 s): a replica that is given the port earlier
+        # cannot take it, and Ray then never hands that port out again. With 5 s, the sixth replica that was killed
+        # was not replaced.
+        "RAY_SERVE_PORT_QUARANTINE_S": "65",
     }
     if settings.edge == "own":
         return common | direct

@@ -6,6 +6,7 @@ from typing import Any
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
+from deployments.answer_head import send_head_with_body
 from deployments.handles import RemoteASR, RemoteLLM, RemotePipeline, RemoteTTS, ServeStatusBoard
 from deployments.loopback import bind_to_loopback
 from smartlite.api.app import create_app
@@ -32,6 +33,7 @@ class IngressDeployment:
         models: ModelDirectory,
     ) -> None:
         bind_to_loopback()
+        send_head_with_body()
         settings = load_settings()
         configure_logging(settings.log_level)
         waits = (settings.first_event_timeout_s, settings.next_event_timeout_s)

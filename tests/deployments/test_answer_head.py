@@ -1,0 +1,91 @@
+"""A real uvicorn over an app that pauses between head and body: what the client gets first."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+from deployments.answer_head import send_head_with_body
+
+pytestmark = [pytest.mark.integration, pytest.mark.enable_socket]
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    path = scope["path"]
+    length = [] if path == "/stream" else [(b"content-length", b"5")]
+    await send({"type": "http.response.start", "status": 200, "headers": length})
+    await asyncio.sleep(0.05)  # a head that is sent alone arrives alone
+    if path == "/fails":
+        raise RuntimeError("no body")
+    if path == "/stream":
+        await send({"type": "http.response.body", "body": b"hel", "more_body": True})
+        await asyncio.sleep(0.05)
+        await send({"type": "http.response.body", "body": b"lo"})
+    else:
+        await send({"type": "http.response.body", "body": b"hello"})
+
+
+@pytest.fixture
+async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
+    """Of a server whose process has been changed; the change is undone at the end."""
+    monkeypatch.setattr(RequestResponseCycle, "send", RequestResponseCycle.send)
+    send_head_with_body()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(app, http="httptools", lifespan="off", log_config=None))
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        async with asyncio.timeout(10):
+            while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+                await asyncio.sleep(0.01)
+        yield listener.getsockname()[1]
+        server.should_exit = True
+        await serving
+
+
+async def ask(port: int, *paths: str, connection: str = "keep-alive") -> list[bytes]:
+    """What arrives first for each request on one connection, and at last what is left until the server closes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    pieces = []
+    for path in paths:
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: {connection}\r\n\r\n".encode())
+        pieces.append(await reader.read(65536))
+    if connection == "close" or "/stream" in paths:
+        pieces.append(await reader.readuntil(b"0\r\n\r\n") if "/stream" in paths else await reader.read())
+    writer.close()
+    await writer.wait_closed()
+    return pieces
+
+
+async def test_the_body_comes_with_the_head_on_every_request_of_a_connection(port: int) -> None:
+    for piece in await ask(port, "/", "/"):
+        assert piece.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert piece.endswith(b"\r\n\r\nhello")
+
+
+async def test_a_connection_that_ends_is_closed_after_the_body(port: int) -> None:
+    first, rest = await ask(port, "/", connection="close")
+    assert first.endswith(b"\r\n\r\nhello")
+    assert rest == b""
+
+
+async def test_a_stream_begins_with_its_first_piece_and_goes_on(port: int) -> None:
+    first, rest = await ask(port, "/stream")
+    assert first.endswith(b"\r\n\r\n3\r\nhel\r\n")
+    assert rest == b"2\r\nlo\r\n0\r\n\r\n"
+
+
+async def test_an_app_that_fails_before_its_body_answers_500(port: int) -> None:
+    (first,) = await ask(port, "/fails")
+    assert first.startswith(b"HTTP/1.1 500 ")
+
+
+async def test_a_client_that_leaves_before_the_body_harms_nobody(port: int) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+    assert (await ask(port, "/"))[0].endswith(b"hello")

@@ -1,8 +1,8 @@
 """Starts fewer of Ray's own processes than ``ray.init`` does. Must not know what runs on the cluster.
 
-Ray has the parameters (``no_monitor``, ``include_log_monitor``, the dashboard's ``--modules-to-load``) and ``ray.init`` of
-2.60 passes none of them. Left out: the node autoscaler, the forwarder of logs to this terminal, and the dashboard's pages
-for Ray Data and Ray Train. That saves 340 MB resident in sum over the processes, shared pages counted each time.
+Ray has the parameters (``no_monitor``, ``include_log_monitor``, the dashboard's ``--modules-to-load``), ``ray.init`` of
+2.60 passes none of them. Left out: the node autoscaler, the forwarder of logs to this terminal, and the dashboard's
+pages for Ray Data and Ray Train. That saves 340 MB in the sum of resident sizes, in which shared pages count each time.
 """
 
 from functools import partial

@@ -1,6 +1,7 @@
 """The pipeline replica: runs voice turns over handles to the stages. Must not know how a turn works."""
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from ray.serve.handle import DeploymentHandle
 
@@ -33,9 +34,11 @@ class PipelineDeployment:
             options,
         )
 
-    def run_turn(self, request: VoiceTurnRequest) -> AsyncGenerator[TurnEvent, None]:
+    async def run_turn(self, request: VoiceTurnRequest) -> AsyncGenerator[TurnEvent, None]:
         """See PipelineStage."""
-        return self._voice.run_turn(request)
+        async with aclosing(self._voice.run_turn(request)) as events:
+            async for event in events:
+                yield event
 
 
 def _open_encoder(audio_format: AudioFormat, whole: bool) -> SpeechEncoder:

@@ -1,0 +1,20 @@
+"""What Ray Serve needs of the methods that are called through handles."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from deployments.asr import ASRDeployment
+from deployments.llm import LLMDeployment
+from deployments.pipeline import PipelineDeployment
+from deployments.tts import TTSDeployment
+
+
+@pytest.mark.parametrize(
+    "method", [ASRDeployment.transcribe, LLMDeployment.chat, TTSDeployment.speak, PipelineDeployment.run_turn]
+)
+def test_a_streamed_method_is_an_asynchronous_generator_itself(method: Callable[..., Any]) -> None:
+    """With its user code in a thread, as under `serve run`, Serve refuses a plain method that returns one."""
+    assert inspect.isasyncgenfunction(method)

@@ -18,7 +18,7 @@ _INSTRUCTIONS: Final = (
     "You are a friendly voice assistant. Your answer is spoken aloud: use plain sentences, without lists, headings, "
     "symbols or code. Answer in detail, in at least eight full sentences."
 )
-_QUESTION: Final = "Can you tell me why people like to live near the sea, and what their days there are like?"
+_QUESTION: Final = "Can you tell me about the history of Rome?"
 _GOAL: Final = Goal("at most", 0.6)
 _ATTEMPTS: Final = 6
 

@@ -117,8 +117,8 @@ async def _kill_replica(target: Target, deployment: str, long: list[Request], sh
 
 
 def _is_told(name: str) -> bool:
-    """Whether a request ended with our 503, or with our error where its stream had begun."""
-    return name.startswith("503 ") or "then error event" in name
+    """Whether a request ended with our 503 or, where its stream had begun, with our error event or a broken body."""
+    return name.startswith(("503 ", "stream broken")) or "then error event" in name
 
 
 def _replicas(target: Target, deployment: str) -> list[int]:

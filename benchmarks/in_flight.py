@@ -24,16 +24,19 @@ class Request:
     file: bytes | None = None
 
     async def send(self, client: httpx.AsyncClient) -> str:
-        """Send it and tell how it ended: a status, an error code, ``cut off`` or ``silence``."""
+        """Send it and tell how it ended: a status and error code, ``stream broken``, ``cut off`` or ``silence``."""
+        begun = False
         try:
             files = None if self.file is None else {"file": ("clip.wav", self.file)}
             method = "GET" if self.json is None and self.file is None else "POST"
             async with client.stream(method, self.path, json=self.json, data=self.form, files=files) as answer:
+                begun = answer.status_code == 200
                 body = await answer.aread()
         except httpx.TimeoutException:
             return "silence"
         except httpx.HTTPError as error:
-            return f"cut off ({type(error).__name__})"
+            # Bytes of audio have no place for an error: the broken body is what tells the client.
+            return f"{'stream broken' if begun else 'cut off'} ({type(error).__name__})"
         return ending(answer.status_code, answer.headers.get("content-type", ""), body)
 
 

@@ -64,6 +64,7 @@ class ClientError(SmartLiteError):
     """The request is at fault; repeated unchanged it fails again."""
 
     status_code = 400
+    code = "bad_request"
     type = "invalid_request_error"
 
 

@@ -1,7 +1,8 @@
 """Encoding of speech while it is made: samples in, bytes of a file out. Must not know engines, requests or HTTP.
 
-The samples are our own, so this runs in the caller's process. A sentence of 5 s takes 30 ms as mp3, 70 ms as aac and
-less than 20 ms otherwise (measured, one free core): call it in a thread (``asyncio.to_thread``) from an event loop.
+The samples are our own, so this runs in the caller's process. 5 s take 48 ms as mp3, 38 ms as opus, 19 ms as aac
+and less than 3 ms otherwise (measured, median of 9, one free core): from an event loop call it in a thread
+(``asyncio.to_thread``).
 """
 
 import io

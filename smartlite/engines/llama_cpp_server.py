@@ -39,7 +39,7 @@ class LlamaCppOptions(EngineOptions):
     batch_tokens: int = Field(default=5, ge=1, le=8192)
     """Prompt tokens computed at one go, at least ``parallel``. A cancelled request ends between two batches, so this
     bounds how long it goes on. On 2 quiet cores with one thread, cancelled in a prompt of 1,900 tokens: up to 123 ms
-    with 5, up to 263 ms with 8; a prompt of 700 tokens took 5.74 s with 5, 5.55 s with 8. With a GPU take 512 or more."""
+    with 5, up to 263 ms with 8; 700 tokens were read in 5.74 s with 5, 5.55 s with 8. With a GPU take 512 or more."""
     gpu_layers: int = Field(default=-1, ge=-1)
     """Layers computed by a GPU that this build of the library can use; -1 is all, 0 is none."""
     kv_cache_type: Literal["f16", "q8_0"] = "f16"

@@ -7,7 +7,7 @@ nobody above knows whether a stage is a handle, a plain object or a test's fake.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Final, cast
 
 import grpc
@@ -20,6 +20,7 @@ from ray.serve.schema import DeploymentStatus
 from deployments.metrics import observe
 from smartlite.domain.asr import TranscribeRequest, TranscriptEvent
 from smartlite.domain.llm import ChatEvent, ChatRequest
+from smartlite.domain.models import ModelDirectory, ModelState
 from smartlite.domain.pipeline import TurnEvent, VoiceTurnRequest
 from smartlite.domain.stages import StageState, StageStatus
 from smartlite.domain.tts import SpeakRequest, SpeechEvent
@@ -33,6 +34,7 @@ _BY_REFERENCE_BYTES: Final = 1024 * 1024
 
 _STATUS_AGE_S: Final = 1.0
 _STATUS_TIMEOUT_S: Final = 3.0
+_MODEL_STATES: Final[dict[StageState, ModelState]] = {"ready": "loaded", "starting": "loading", "unhealthy": "failed"}
 
 
 class RemoteStage:
@@ -142,8 +144,9 @@ class RemotePipeline(RemoteStage):
 class ServeStatusBoard:
     """StatusBoard over Serve's controller: asks no model replica, so a busy one is still ready."""
 
-    def __init__(self, application: str) -> None:
+    def __init__(self, application: str, models: ModelDirectory) -> None:
         self._application = application
+        self._models = models
         self._lock = asyncio.Lock()
         self._asked_at = float("-inf")
         self._stages: tuple[StageStatus, ...] = ()
@@ -160,6 +163,11 @@ class ServeStatusBoard:
                     _logger.warning("the controller did not answer", extra={"reason": type(error).__name__})
                 self._asked_at = time.monotonic()
             return self._stages
+
+    async def models(self) -> Mapping[str, ModelState]:
+        """A model is as its stage is."""
+        states = {stage.name: _MODEL_STATES[stage.state] for stage in await self.stages()}
+        return {model.id: states.get(model.task, "loading") for model in self._models.models}
 
 
 def read_stages(application: str) -> tuple[StageStatus, ...]:

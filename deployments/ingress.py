@@ -44,7 +44,7 @@ class IngressDeployment:
             llm=RemoteLLM(llm, "llm", *waits),
             tts=RemoteTTS(tts, "tts", *waits),
             pipeline=RemotePipeline(pipeline, "pipeline", *waits),
-            status=ServeStatusBoard(serve.get_replica_context().app_name),
+            status=ServeStatusBoard(serve.get_replica_context().app_name, models),
         )
 
     def __serve_build_asgi_app__(self) -> _App:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
+from itertools import chain
 
 from deployments.engine_replica import EngineReplica
 from smartlite.domain.llm import ChatEvent, ChatRequest, TextDelta
@@ -38,15 +39,16 @@ async def join_deltas(events: AsyncGenerator[ChatEvent, None], frame_s: float) -
 
     No timer runs: a delta that is held back leaves with the next event, one token later.
     """
-    held: list[str] = []
+    held: list[TextDelta] = []
     sent_at = float("-inf")
     async for event in events:
         if isinstance(event, TextDelta):
-            held.append(event.text)
+            held.append(event)
             if time.monotonic() - sent_at < frame_s:
                 continue
         if held:
-            yield TextDelta("".join(held))
+            logprobs = tuple(chain.from_iterable(delta.logprobs for delta in held))
+            yield TextDelta("".join(delta.text for delta in held), logprobs)
             held.clear()
             sent_at = time.monotonic()
         if not isinstance(event, TextDelta):

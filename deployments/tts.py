@@ -33,10 +33,12 @@ class TTSDeployment(EngineReplica[TTSEngine]):
         began = time.monotonic()
         first_audio_s = 0.0
         duration_s = 0.0
+        input_tokens = 0
         async with aclosing(engine.synthesize(request.text, request.options)) as sentences:
             async for sentence in sentences:
                 encoder = encoder or self._open_encoder(request.format, sentence.audio.sample_rate_hz)
                 duration_s += sentence.audio.duration_s
+                input_tokens += sentence.input_tokens
                 for data in cut(await asyncio.to_thread(encoder.encode, sentence.audio)):
                     first_audio_s = first_audio_s or time.monotonic() - began
                     yield SpeechChunk(data)
@@ -45,4 +47,4 @@ class TTSDeployment(EngineReplica[TTSEngine]):
         for data in cut(await asyncio.to_thread(encoder.finish)):
             first_audio_s = first_audio_s or time.monotonic() - began
             yield SpeechChunk(data)
-        yield SpeechFinished(duration_s, len(request.text), first_audio_s, time.monotonic() - began)
+        yield SpeechFinished(duration_s, len(request.text), input_tokens, first_audio_s, time.monotonic() - began)

@@ -29,7 +29,7 @@ from smartlite.domain.audio import (
     AudioFormat,
     EncodedAudio,
 )
-from smartlite.domain.models import ModelDirectory, ModelFiles, ServedModel, Voice
+from smartlite.domain.models import ModelDirectory, ModelFiles, ModelState, ServedModel, Voice
 from smartlite.domain.stages import StageStatus
 from smartlite.engines.registry import create_asr, create_llm, create_tts
 from smartlite.errors import AudioEmpty, AudioInvalid
@@ -95,6 +95,9 @@ class FixedStatus:
 
     async def stages(self) -> tuple[StageStatus, ...]:
         return self.statuses
+
+    async def models(self) -> Mapping[str, ModelState]:
+        return {model.id: "loaded" for model in MODELS.models}
 
 
 def make_services(settings: Settings, engine_options: Mapping[str, dict[str, object]]) -> Services:

@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 
 from smartlite.config import Settings
 from smartlite.domain.models import ModelDirectory
-from smartlite.domain.stages import ASRStage, LLMStage, PipelineStage, StatusBoard, TTSStage
+from smartlite.domain.stages import ASRStage, EmbeddingStage, LLMStage, PipelineStage, StatusBoard, TTSStage
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,8 @@ class Services:
     tts: TTSStage
     pipeline: PipelineStage
     status: StatusBoard
+    embedding: EmbeddingStage | None = None
+    """None where no embedding model is served."""
 
 
 async def get_services(request: Request) -> Services:

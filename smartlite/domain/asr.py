@@ -4,13 +4,41 @@ from dataclasses import dataclass
 from typing import Literal
 
 from smartlite.domain.audio import EncodedAudio
+from smartlite.domain.logprobs import TokenLogprob
 
 Task = Literal["transcribe", "translate"]
 
 
 @dataclass(frozen=True, slots=True)
+class ServerVAD:
+    """How a recording is cut where nobody speaks (OpenAI's ``chunking_strategy``)."""
+
+    threshold: float = 0.5
+    """Probability of speech, in (0, 1), from which a frame counts as speech."""
+    prefix_padding_s: float = 0.3
+    """Kept before each stretch of speech."""
+    silence_s: float = 0.2
+    """A pause that is longer ends a stretch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """What is done to samples before they are recognised; None leaves the choice to the stage, which looks at them.
+
+    Mixing to mono and resampling are always done.
+    """
+
+    loudness: bool | None = None
+    """Bring speech to one loudness."""
+    trim_silence: bool | None = None
+    """Cut silence off both ends; times in the transcript still count from the start of what was sent."""
+    denoise: bool | None = None
+    """Reduce steady noise."""
+
+
+@dataclass(frozen=True, slots=True)
 class TranscribeOptions:
-    """How to recognise one utterance or recording."""
+    """How to recognise one utterance or recording. Where a field may be None, None takes the engine's own setting."""
 
     task: Task = "transcribe"
     """``translate`` gives English text whatever is spoken."""
@@ -21,6 +49,24 @@ class TranscribeOptions:
     temperature: float = 0.0
     """In [0, 1]; 0 is greedy or beam search."""
     word_timestamps: bool = False
+    languages: tuple[str, ...] = ()
+    """Codes among which it is detected; empty: all that the model knows. Unused where ``language`` is given."""
+    keywords: tuple[str, ...] = ()
+    """Words that may be spoken, such as names: recognised more readily."""
+    logprobs: bool = False
+    """Fill ``Segment.logprobs``."""
+    vad: ServerVAD | None = None
+    """Cut the recording in this way; None takes the engine's own."""
+    beam_size: int | None = None
+    """Hypotheses kept at temperature 0."""
+    best_of: int | None = None
+    """Samples drawn at temperatures above 0."""
+    patience: float | None = None
+    """Beam search goes on until ``patience * beam_size`` hypotheses have ended (Kasai et al., 2022)."""
+    length_penalty: float | None = None
+    """Exponent of the length that a hypothesis' score is divided by (Wu et al., 2016, equation 14)."""
+    condition_on_previous_text: bool | None = None
+    """Whether a window sees the text of those before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +77,7 @@ class TranscribeRequest:
     model: str
     """A served model's own id, not an alias."""
     options: TranscribeOptions = TranscribeOptions()
+    preprocessing: Preprocessing = Preprocessing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +108,8 @@ class Segment:
     compression_ratio: float = 0.0
     no_speech_prob: float = 0.0
     words: tuple[Word, ...] = ()
+    logprobs: tuple[TokenLogprob, ...] = ()
+    """Of the text's tokens, where they were asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ from typing import Literal
 
 from smartlite.errors import ModelNotFound, VoiceNotFound
 
-ModelTask = Literal["asr", "llm", "tts"]
+ModelTask = Literal["asr", "llm", "tts", "embedding"]
+ModelState = Literal["available", "loading", "loaded", "failed"]
+"""``available``: loaded when it is first asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,8 @@ class Voice:
     language: str
     """BCP 47 tag, such as ``en-US``."""
     aliases: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    """BCP 47 tags of every language that it speaks, ``language`` first; empty: only ``language``."""
 
 
 @dataclass(frozen=True, slots=True)

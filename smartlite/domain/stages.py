@@ -5,12 +5,14 @@ Every verb is an async generator function: errors of the request come from its f
 waits for the first event can still choose the HTTP status; closing it stops the work.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from smartlite.domain.asr import TranscribeRequest, TranscriptEvent
+from smartlite.domain.embedding import EmbeddingEvent, EmbedRequest
 from smartlite.domain.llm import ChatEvent, ChatRequest
+from smartlite.domain.models import ModelState
 from smartlite.domain.pipeline import TurnEvent, VoiceTurnRequest
 from smartlite.domain.tts import SpeakRequest, SpeechEvent
 
@@ -41,7 +43,15 @@ class LLMStage(Protocol):
     """Text to text."""
 
     def chat(self, request: ChatRequest) -> AsyncGenerator[ChatEvent, None]:
-        """Yield TextDeltas, ChatFinished."""
+        """Yield TextDeltas and ToolCallDeltas, ChatFinished."""
+        ...
+
+
+class EmbeddingStage(Protocol):
+    """Text to vectors."""
+
+    def embed(self, request: EmbedRequest) -> AsyncGenerator[EmbeddingEvent, None]:
+        """Yield an Embedding for every text, in order, EmbeddingFinished."""
         ...
 
 
@@ -62,8 +72,12 @@ class PipelineStage(Protocol):
 
 
 class StatusBoard(Protocol):
-    """Tells the state of every stage."""
+    """Tells the state of every stage and model."""
 
     async def stages(self) -> tuple[StageStatus, ...]:
         """At most a second old."""
+        ...
+
+    async def models(self) -> Mapping[str, ModelState]:
+        """The state of every served model by its own id; at most a few seconds old."""
         ...

@@ -13,6 +13,10 @@ class SynthesizeOptions:
     """A voice id of the model, not an alias."""
     speed: float = 1.0
     """In [0.25, 4]; 2 is twice as fast."""
+    language: str | None = None
+    """BCP 47 tag of the text, for voices that speak several languages; None is the voice's first."""
+    instructions: str | None = None
+    """How to speak, for engines that can be told; the others ignore it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,8 @@ class SpokenSentence:
     text: str
     audio: AudioChunk
     """At the engine's own sample rate."""
+    input_tokens: int
+    """Symbols that the engine read for it: phoneme ids, or characters where it takes text as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,8 @@ class SpeechFinished:
 
     duration_s: float
     characters: int
+    input_tokens: int
+    """Symbols that the engine read, see SpokenSentence."""
     first_audio_s: float
     """From the stage's start on the request to its first chunk."""
     synthesize_s: float

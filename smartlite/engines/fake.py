@@ -227,4 +227,5 @@ class FakeTTS(_Fake):
             await asyncio.sleep(self._options.latency_s)
             count = max(1, round(len(sentence) * _CHARACTER_S / options.speed * self.SAMPLE_RATE_HZ))
             tone = 0.3 * np.sin(2 * np.pi * pitch_hz / self.SAMPLE_RATE_HZ * np.arange(count))
-            yield SpokenSentence(sentence, AudioChunk(tone.astype(np.float32), self.SAMPLE_RATE_HZ))
+            audio = AudioChunk(tone.astype(np.float32), self.SAMPLE_RATE_HZ)
+            yield SpokenSentence(sentence, audio, len(sentence))

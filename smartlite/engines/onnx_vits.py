@@ -127,7 +127,7 @@ class OnnxVITS:
                 for part in parts:
                     samples = await self._speak(part, voice, graph, speaker, options.speed)
                     spoken = True
-                    yield SpokenSentence(part.text, AudioChunk(samples, voice.audio.sample_rate))
+                    yield SpokenSentence(part.text, AudioChunk(samples, voice.audio.sample_rate), len(part.ids))
         finally:
             if preparing is not None:
                 preparing.cancel()

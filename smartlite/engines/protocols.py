@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from smartlite.domain.asr import EngineTranscriptEvent, TranscribeOptions
 from smartlite.domain.audio import AudioChunk
+from smartlite.domain.embedding import EmbeddingEvent
 from smartlite.domain.llm import ChatEvent, ChatOptions, Message
 from smartlite.domain.models import ModelFiles
 from smartlite.domain.tts import SpokenSentence, SynthesizeOptions
@@ -62,6 +63,7 @@ class ASREngine(Engine, Protocol):
 
         Raises:
             InvalidRequest: 400, a language that the model does not know, a translation by an English-only model.
+            UnsupportedParameter: 400, an option that this engine or model cannot do.
         """
         ...
 
@@ -70,10 +72,23 @@ class LLMEngine(Engine, Protocol):
     """Answers messages."""
 
     def chat(self, messages: tuple[Message, ...], options: ChatOptions) -> AsyncGenerator[ChatEvent, None]:
-        """Yield TextDeltas, then one ChatFinished.
+        """Yield TextDeltas and ToolCallDeltas, then one ChatFinished.
 
         Raises:
             ContextLengthExceeded: 400, with the counts.
+            UnsupportedParameter: 400, an option that this engine or model cannot do.
+        """
+        ...
+
+
+class EmbeddingEngine(Engine, Protocol):
+    """Makes vectors of texts."""
+
+    def embed(self, texts: tuple[str, ...]) -> AsyncGenerator[EmbeddingEvent, None]:
+        """Yield an Embedding for every text, in order, then one EmbeddingFinished.
+
+        Raises:
+            ContextLengthExceeded: 400, a text is too long, with the counts.
         """
         ...
 

@@ -17,6 +17,7 @@ ENGINES: Final[dict[ModelTask, dict[str, type[Any]]]] = {
     "asr": {"faster_whisper": FasterWhisper, "fake": FakeASR},
     "llm": {"llama_cpp": LlamaCpp, "fake": FakeLLM},
     "tts": {"onnx_vits": OnnxVITS, "fake": FakeTTS},
+    "embedding": {},
 }
 
 

@@ -65,6 +65,8 @@ class VoiceEntry(CatalogRecord):
     language: str
     """BCP 47 tag, such as ``en-US``."""
     aliases: tuple[_Alias, ...] = ()
+    languages: tuple[str, ...] = ()
+    """BCP 47 tags of every language that it speaks, ``language`` first; empty: only ``language``."""
 
 
 class PackageMember(CatalogRecord):
@@ -186,7 +188,9 @@ class ModelEntry(CatalogRecord):
         )
 
     def _voices(self) -> tuple[Voice, ...]:
-        return tuple(Voice(voice.id, voice.name, voice.language, voice.aliases) for voice in self.voices)
+        return tuple(
+            Voice(voice.id, voice.name, voice.language, voice.aliases, voice.languages) for voice in self.voices
+        )
 
 
 @dataclass(frozen=True, slots=True)

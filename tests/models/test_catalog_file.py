@@ -42,7 +42,7 @@ def test_a_relative_folder_starts_at_the_catalog() -> None:
         (("size_bytes: 3", "size_byte: 3"), 10, "Did you mean 'size_bytes'"),
         (("directory: weights", "folder: weights"), 13, "unknown key 'folder'"),
         (("kind: path", "kind: paths"), 12, "'registry', 'hub', 'path'"),
-        (("task: asr", "task: stt"), 3, "'asr', 'llm' or 'tts'"),
+        (("task: asr", "task: stt"), 3, "'asr', 'llm', 'tts' or 'embedding'"),
         (("task: asr", "task: tts"), 2, "a tts model needs voices"),
         (("created: 1", "created: soon"), 5, "created"),
         ((SHA, "12"), 10, "sha256"),

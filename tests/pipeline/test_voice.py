@@ -69,7 +69,7 @@ class Speaks:
         self.texts.append(request.text)
         yield SpeechChunk(bytes(2 * SPEECH_SAMPLE_RATE_HZ))
         self.first.set()
-        yield SpeechFinished(1.0, len(request.text), 0.1, 0.1)
+        yield SpeechFinished(1.0, len(request.text), len(request.text), 0.1, 0.1)
 
 
 class Counts:

@@ -24,7 +24,7 @@ from smartlite.api.services import ServicesDep
 from smartlite.api.sse import Event, sse_response
 from smartlite.api.streaming import stopped_when_client_leaves
 from smartlite.domain.ids import new_id
-from smartlite.domain.llm import ChatEvent, ChatFinished, FinishReason, TextDelta
+from smartlite.domain.llm import ChatEvent, ChatFinished, FinishReason, TextDelta, ToolCallDelta
 from smartlite.domain.usage import TokenUsage
 from smartlite.errors import EngineFailed
 
@@ -97,6 +97,8 @@ class _Answer:
         texts: list[str] = []
         async with aclosing(events):
             async for event in events:
+                if isinstance(event, ToolCallDelta):
+                    continue
                 if isinstance(event, TextDelta):
                     texts.append(event.text)
                     continue
@@ -143,6 +145,8 @@ class _Answer:
                 if isinstance(event, ChatFinished):
                     finished = event
                     break
+                if isinstance(event, ToolCallDelta):
+                    continue
                 yield chunk([_choice({"content": event.text})])
         if finished is None:
             raise EngineFailed("The LLM stage ended without its last event.")

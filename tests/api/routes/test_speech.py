@@ -21,7 +21,7 @@ SPOKEN: tuple[SpeechEvent, ...] = (
     SpeechChunk(b"one "),
     SpeechChunk(b"two "),
     SpeechChunk(b"three"),
-    SpeechFinished(1.25, 11, 0.05, 0.3),
+    SpeechFinished(1.25, 11, 22, 0.05, 0.3),
 )
 PATH = "/v1/audio/speech"
 BODY: dict[str, Any] = {"model": "tts-1", "voice": "alloy", "input": "Hello there"}

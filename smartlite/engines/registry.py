@@ -10,14 +10,20 @@ from smartlite.engines.faster_whisper import FasterWhisper
 from smartlite.engines.llama_cpp import LlamaCpp
 from smartlite.engines.onnx_vits import OnnxVITS
 from smartlite.engines.protocols import ASREngine, Engine, EngineOptions, LLMEngine, TTSEngine
+from smartlite.engines.upstream_asr import UpstreamASR
+from smartlite.engines.upstream_embedding import UpstreamEmbedding
+from smartlite.engines.upstream_llm import UpstreamLLM
+from smartlite.engines.upstream_tts import UpstreamTTS
 from smartlite.errors import ConfigurationError
 from smartlite.strict import describe, nearest
 
 ENGINES: Final[dict[ModelTask, dict[str, type[Any]]]] = {
-    "asr": {"faster_whisper": FasterWhisper, "fake": FakeASR},
-    "llm": {"llama_cpp": LlamaCpp, "fake": FakeLLM},
-    "tts": {"onnx_vits": OnnxVITS, "fake": FakeTTS},
-    "embedding": {},
+    "asr": {"openai_upstream": UpstreamASR, "faster_whisper": FasterWhisper, "fake": FakeASR},
+    "llm": {"openai_upstream": UpstreamLLM, "llama_cpp": LlamaCpp, "fake": FakeLLM},
+    "tts": {"openai_upstream": UpstreamTTS, "onnx_vits": OnnxVITS, "fake": FakeTTS},
+    "embedding": {
+        "openai_upstream": UpstreamEmbedding,
+    },
 }
 
 

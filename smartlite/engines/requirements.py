@@ -80,6 +80,9 @@ REQUIREMENTS: Final[dict[str, Requirements]] = {
         sees_gpu=_onnxruntime_sees_gpu,
         gpu_hint="pip uninstall onnxruntime && pip install onnxruntime-gpu",
     ),
+    "openai_upstream": Requirements(
+        packages=(Package("openai", "openai"),), install="pip install 'smartlite[upstream]'"
+    ),
     "fake": Requirements(),
 }
 """By the engine's name in the registry."""

@@ -23,7 +23,9 @@ def describe(error: ValidationError, model: type[BaseModel]) -> tuple[str, str]:
     Returns:
         The dotted path of the key, and a sentence that says what was wrong.
     """
-    first = error.errors(include_url=False, include_input=False)[0]
+    errors = error.errors(include_url=False, include_input=False)
+    # A misspelt key that is required is an error twice, and its spelling is what has to be mended.
+    first = next((found for found in errors if found["type"] == "extra_forbidden"), errors[0])
     path = dotted(first["loc"])
     if first["type"] == "extra_forbidden":
         owner = model_at(model, first["loc"][:-1])

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+from smartlite.api.app import create_app
+from smartlite.config import Settings
 from smartlite.domain.asr import Segment, TranscribeOptions, TranscriptInfo
 from smartlite.domain.audio import AudioChunk
 from smartlite.domain.llm import ChatFinished, ChatOptions, Message, TextDelta
@@ -19,16 +21,22 @@ from smartlite.domain.tts import SpokenSentence, SynthesizeOptions
 from smartlite.engines.registry import ENGINES, parse_options
 from smartlite.errors import ConfigurationError, EngineFailed, SmartLiteError
 from smartlite.models.catalog_file import load_catalog
+from tests.conftest import make_services
+from tests.engines.upstream_server import served
 
 WEIGHTS = {"faster_whisper": "whisper-tiny.en", "llama_cpp": "smollm2-135m-instruct", "onnx_vits": "en_US-joe-medium"}
 """A small model of the catalog for every engine that needs one; a new engine without a line here fails."""
 
+NO_FILES = {"fake", "openai_upstream"}
+"""Engines that read no file."""
+MARKS = {"fake": [], "openai_upstream": [pytest.mark.integration, pytest.mark.enable_socket]}
+"""Of the tests that start an engine; all others need real weights."""
+
 NAMES: list[tuple[ModelTask, str]] = [(task, name) for task, engines in ENGINES.items() for name in engines]
 EACH = [
-    pytest.param((task, name), id=f"{task}-{name}", marks=() if name == "fake" else pytest.mark.models)
-    for task, name in NAMES
+    pytest.param((task, name), id=f"{task}-{name}", marks=MARKS.get(name, [pytest.mark.models])) for task, name in NAMES
 ]
-REAL = [pytest.param(task, name, id=f"{task}-{name}") for task, name in NAMES if name != "fake"]
+REAL = [pytest.param(task, name, id=f"{task}-{name}") for task, name in NAMES if name not in NO_FILES]
 
 
 class Case(NamedTuple):
@@ -61,8 +69,22 @@ class Case(NamedTuple):
         ]
 
 
-def _construct(task: ModelTask, name: str, files: ModelFiles) -> Any:
-    return ENGINES[task][name](files, parse_options(task, name, {}))
+UPSTREAM_MODELS = {"asr": "fake-asr", "llm": "fake-llm", "tts": "fake-tts", "embedding": "fake-embedding"}
+
+
+def _construct(task: ModelTask, name: str, files: ModelFiles, url: str = "http://127.0.0.1:9/v1") -> Any:
+    options: dict[str, object] = {}
+    if name == "openai_upstream":
+        options = {"base_url": url, "model": UPSTREAM_MODELS[task], "api_key_env": "", "idle_connections": 0}
+    return ENGINES[task][name](files, parse_options(task, name, options))
+
+
+@pytest.fixture(scope="module")
+def upstream_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A second SmartLite, over fake engines."""
+    settings = Settings(data_dir=tmp_path_factory.mktemp("second"), allowed_hosts=("*",))
+    with served(create_app(make_services(settings, {}))) as url:
+        yield url
 
 
 def _fake_files(directory: Path = Path()) -> ModelFiles:
@@ -71,7 +93,7 @@ def _fake_files(directory: Path = Path()) -> ModelFiles:
 
 def _files(name: str, request: pytest.FixtureRequest) -> ModelFiles:
     """Weights of the engine; the fakes need none."""
-    return _fake_files() if name == "fake" else request.getfixturevalue("model_files")(WEIGHTS[name])
+    return _fake_files() if name in NO_FILES else request.getfixturevalue("model_files")(WEIGHTS[name])
 
 
 @pytest.fixture(scope="module", params=EACH)
@@ -80,9 +102,10 @@ def case(request: pytest.FixtureRequest) -> Iterator[Case]:
     task, name = request.param
     files = _files(name, request)
     speech = AudioChunk(np.random.default_rng(0).normal(0, 0.1, 80_000).astype(np.float32), 16_000)
-    if name != "fake" and task == "asr":
+    if name not in NO_FILES and task == "asr":
         speech = request.getfixturevalue("espeak")("A house stands here. It has a garden with many trees.")
-    engine = _construct(task, name, files)
+    url = request.getfixturevalue("upstream_url") if name == "openai_upstream" else ""
+    engine = _construct(task, name, files, url)
     engine.start()
     yield Case(task, engine, speech, files.voices[0].id if files.voices else "")
     engine.close()

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from smartlite.domain.models import ModelFiles, ModelTask, ServedModel, Voice
@@ -111,7 +111,35 @@ class PathEntry(CatalogRecord):
         return Path(start) / value.expanduser()
 
 
-SourceEntry = Annotated[RegistryEntry | HubEntry | PathEntry, Field(discriminator="kind")]
+ConverterName = Literal["ctranslate2_whisper"]
+"""What ``smartlite.models.converters`` can do."""
+
+
+class ConvertedEntry(CatalogRecord):
+    """Files made of another model's: the same numbers in another engine's format, to the byte."""
+
+    kind: Literal["converted"]
+    model: _Id
+    """Id of another model of the catalog."""
+    converter: ConverterName
+    files: ClassVar[dict[str, str]] = {}
+    _origin: "ModelEntry | None" = PrivateAttr(default=None)
+
+    @property
+    def origin(self) -> "ModelEntry | None":
+        """The other model; None until the whole catalog is read."""
+        return self._origin
+
+    def made_of(self, origin: "ModelEntry") -> "ConvertedEntry":
+        """The same source, which now knows the other model: a replica gets its entry without the catalog."""
+        linked = self.model_copy()
+        linked._origin = origin
+        return linked
+
+
+OpenableEntry = RegistryEntry | HubEntry | PathEntry
+"""Sources outside the store."""
+SourceEntry = Annotated[OpenableEntry | ConvertedEntry, Field(discriminator="kind")]
 
 
 class ModelEntry(CatalogRecord):

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from smartlite.errors import ConfigurationError
-from smartlite.models.catalog import Catalog, CatalogRecord, ModelEntry
+from smartlite.models.catalog import Catalog, CatalogRecord, ConvertedEntry, ModelEntry
 
 SHIPPED = "smartlite/models/catalog.yaml"
 """The name that errors give to the catalog of the package."""
@@ -31,7 +31,7 @@ def load_catalog(extra: Path | None = None) -> Catalog:
     text = resources.files("smartlite.models").joinpath("catalog.yaml").read_text(encoding="utf-8")
     shipped = parse_catalog(text, SHIPPED, Path.cwd())
     if extra is None:
-        return Catalog(shipped)
+        return Catalog(_linked(shipped))
     try:
         text = extra.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -39,7 +39,32 @@ def load_catalog(extra: Path | None = None) -> Catalog:
     own = {entry.id: entry for entry in parse_catalog(text, str(extra), extra.absolute().parent)}
     replaced = {entry.id for entry in shipped} & set(own)
     added = (entry for id_, entry in own.items() if id_ not in replaced)
-    return Catalog((*added, *(own.get(entry.id, entry) for entry in shipped)))
+    return Catalog(_linked((*added, *(own.get(entry.id, entry) for entry in shipped))))
+
+
+def _linked(models: tuple[ModelEntry, ...]) -> tuple[ModelEntry, ...]:
+    """Tell every converted source the model that it is made of.
+
+    Raises:
+        ConfigurationError: There is no such model, or it is made of the first one itself.
+    """
+    by_id = {entry.id: entry for entry in models}
+
+    def link(entry: ModelEntry, makers: tuple[str, ...]) -> ModelEntry:
+        sources = []
+        for source in entry.sources:
+            if not isinstance(source, ConvertedEntry):
+                sources.append(source)
+                continue
+            if source.model not in by_id or source.model in (entry.id, *makers):
+                fault = "is made of it" if source.model in by_id else "is not in the catalog"
+                raise ConfigurationError(
+                    f"The model '{entry.id}' is converted from '{source.model}', which {fault}.", "catalog"
+                )
+            sources.append(source.made_of(link(by_id[source.model], (*makers, entry.id))))
+        return entry.model_copy(update={"sources": tuple(sources)})
+
+    return tuple(link(entry, ()) for entry in models)
 
 
 def parse_catalog(text: str, name: str, directory: Path) -> tuple[ModelEntry, ...]:

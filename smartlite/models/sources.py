@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from smartlite.errors import SourceUnavailable
-from smartlite.models.catalog import HubEntry, ModelEntry, PathEntry, RegistryEntry
+from smartlite.models.catalog import HubEntry, ModelEntry, OpenableEntry, PathEntry, RegistryEntry
 from smartlite.models.progress import Report
 from smartlite.models.registry_source import RegistrySource
 
@@ -93,7 +93,7 @@ class HubSource:
             _copy(Path(found), target_dir / name)
 
 
-def open_source(source: RegistryEntry | HubEntry | PathEntry) -> Source:
+def open_source(source: OpenableEntry) -> Source:
     """Construct the source that a catalog entry names."""
     match source:
         case RegistryEntry():

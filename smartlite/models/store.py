@@ -14,7 +14,8 @@ from smartlite.domain.models import ModelFiles
 from smartlite.domain.objects import ObjectStore
 from smartlite.errors import SourceUnavailable
 from smartlite.models.cache import ModelCache
-from smartlite.models.catalog import FileEntry, HubEntry, ModelEntry, PathEntry, RegistryEntry
+from smartlite.models.catalog import ConvertedEntry, FileEntry, ModelEntry, OpenableEntry
+from smartlite.models.converted_source import ConvertedSource
 from smartlite.models.progress import FetchProgress, Progress, Report, silent
 from smartlite.models.sources import Source, open_source
 from smartlite.models.verification import FileState, forget, is_right, is_stamped, state_of, write_stamp
@@ -59,7 +60,7 @@ class ModelStore:
         self,
         objects: ObjectStore,
         cache_dir: Path,
-        open_source: Callable[[RegistryEntry | HubEntry | PathEntry], Source] = open_source,
+        open_source: Callable[[OpenableEntry], Source] = open_source,
     ) -> None:
         """Take the places; nothing is read or written yet.
 
@@ -182,7 +183,12 @@ class ModelStore:
         self._cache.check_space(wanted)
         reasons: list[str] = []
         for index, said in enumerate(entry.sources):
-            source = self._open_source(said)
+            source: Source
+            if isinstance(said, ConvertedEntry):
+                # Inside this model's lock, so locks are taken from the made to what it is made of, never back.
+                source = ConvertedSource(said, self.ensure_local)
+            else:
+                source = self._open_source(said)
             target_dir = self._cache.partial(entry) / f"{index}-{said.kind}"
             target_dir.mkdir(exist_ok=True)
             try:

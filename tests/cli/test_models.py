@@ -39,13 +39,9 @@ def test_list_shows_every_model_with_its_state(origin: Path) -> None:
     run("pull", "mine")
     result = run("list", "--json")
     states = {model["id"]: model["state"] for model in json.loads(result.stdout)["models"]}
-    assert states == {
-        "mine": "ready",
-        "whisper-base": "not pulled",
-        "whisper-tiny.en": "not pulled",
-        "en_US-joe-medium": "not pulled",
-        "smollm2-135m-instruct": "not pulled",
-    }
+    shipped = {entry.id: "not pulled" for entry in load_catalog().models}
+    assert len(shipped) >= 4
+    assert states == {"mine": "ready"} | shipped
 
 
 def test_the_table_names_ids_aliases_and_an_unclear_licence(origin: Path) -> None:

@@ -1,0 +1,17 @@
+"""Which converters exist: the same weights in another engine's format. Must not know catalogs or caches.
+
+A converter reads a folder and writes a folder, with numpy alone. The same files in give the same bytes out on every
+machine, so that the catalog can pin their SHA-256. It raises SourceUnavailable for files that it cannot read.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from smartlite.models.catalog import ConverterName
+from smartlite.models.converters.ctranslate2_whisper import convert_ctranslate2_whisper
+
+CONVERTERS: Final[dict[ConverterName, Callable[[Path, Path], None]]] = {
+    "ctranslate2_whisper": convert_ctranslate2_whisper,
+}
+"""By the name that the catalog has: ``convert(source_dir, target_dir)``."""

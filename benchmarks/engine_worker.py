@@ -20,13 +20,14 @@ import numpy as np
 from benchmarks.bare_llama import BareLlama
 from benchmarks.target import ServedEngine, read_engine
 from smartlite.codecs.decode import decode_pcm
+from smartlite.codecs.encode import encode_whole
 from smartlite.codecs.limits import AudioLimits
 from smartlite.codecs.sniff import sniff_container
 from smartlite.config import load_settings
 from smartlite.domain.asr import Segment, TranscribeOptions
 from smartlite.domain.audio import RECOGNITION_SAMPLE_RATE_HZ, AudioChunk
 from smartlite.domain.llm import ChatFinished, ChatOptions, Message, TextDelta
-from smartlite.domain.models import ModelFiles
+from smartlite.domain.models import ModelFiles, ModelTask
 from smartlite.domain.tts import SynthesizeOptions
 from smartlite.engines.protocols import ASREngine, LLMEngine, TTSEngine
 from smartlite.engines.registry import create_asr, create_llm, create_tts
@@ -43,12 +44,21 @@ def main() -> None:
     """Load the engine that is asked for, then serve standard input."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kind", choices=KINDS)
-    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--config", type=Path, help="serves the engine as the default model of its kind")
+    parser.add_argument("--model")
+    parser.add_argument("--engine")
+    parser.add_argument("--options", type=json.loads, default={})
     arguments = parser.parse_args()
     # Libraries print to standard output as they like; the answers go where it led before.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    asyncio.run(_serve(_load(arguments.kind, arguments.config), answers.write, answers.flush))
+    kind: ModelTask = "llm" if arguments.kind == "bare-llm" else arguments.kind
+    served = (
+        read_engine(arguments.config, kind)
+        if arguments.config
+        else ServedEngine(arguments.model, arguments.engine, arguments.options)
+    )
+    asyncio.run(_serve(_load(arguments.kind, served), answers.write, answers.flush))
 
 
 async def _serve(work: Work, write: Callable[[str], object], flush: Callable[[], None]) -> None:
@@ -59,19 +69,16 @@ async def _serve(work: Work, write: Callable[[str], object], flush: Callable[[],
         flush()
 
 
-def _load(kind: str, config: Path) -> Work:
+def _load(kind: str, served: ServedEngine) -> Work:
     if kind == "asr":
-        served = read_engine(config, "asr")
         asr = create_asr(served.engine, _files(served), served.options)
         asr.start()
         return lambda request: _transcribe(asr, request)
     if kind == "tts":
-        served = read_engine(config, "tts")
         files = _files(served)
         tts = create_tts(served.engine, files, served.options)
         tts.start()
         return lambda request: _speak(tts, files.voices[0].id, request)
-    served = read_engine(config, "llm")
     if kind == "bare-llm":
         bare = BareLlama(_files(served), served.options)
         return lambda request: asyncio.to_thread(bare.chat, **request)
@@ -95,23 +102,36 @@ async def _transcribe(engine: ASREngine, request: dict[str, Any]) -> dict[str, A
     decoded = time.perf_counter()
     audio = AudioChunk(samples, RECOGNITION_SAMPLE_RATE_HZ)
     texts: list[str] = []
+    language = ""
     async with aclosing(engine.transcribe(audio, TranscribeOptions(language=request["language"]))) as events:
         async for event in events:
             if isinstance(event, Segment):
                 texts.append(event.text)
+            else:
+                language = event.language
     ended = time.perf_counter()
-    return {"seconds": ended - decoded, "decode_s": decoded - began, "text": "".join(texts).strip()}
+    return {
+        "seconds": ended - decoded,
+        "decode_s": decoded - began,
+        "audio_s": audio.duration_s,
+        "text": "".join(texts).strip(),
+        "language": language,
+    }
 
 
 async def _speak(engine: TTSEngine, voice: str, request: dict[str, Any]) -> dict[str, Any]:
     began = time.perf_counter()
     first_s = 0.0
-    audio_s = 0.0
-    async with aclosing(engine.synthesize(request["text"], SynthesizeOptions(voice))) as sentences:
+    chunks: list[AudioChunk] = []
+    options = SynthesizeOptions(request.get("voice", voice), language=request.get("language"))
+    async with aclosing(engine.synthesize(request["text"], options)) as sentences:
         async for sentence in sentences:
             first_s = first_s or time.perf_counter() - began
-            audio_s += sentence.audio.duration_s
-    return {"first_audio_s": first_s, "total_s": time.perf_counter() - began, "audio_s": audio_s}
+            chunks.append(sentence.audio)
+    total_s = time.perf_counter() - began
+    if "save" in request:
+        Path(request["save"]).write_bytes(encode_whole(chunks, "wav"))
+    return {"first_audio_s": first_s, "total_s": total_s, "audio_s": sum(chunk.duration_s for chunk in chunks)}
 
 
 async def _chat(engine: LLMEngine, request: dict[str, Any]) -> dict[str, Any]:

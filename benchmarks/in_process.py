@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from benchmarks.target import ServedEngine
 from smartlite.errors import Unavailable
 
 _STOP_TIMEOUT_S: Final = 20.0
@@ -19,15 +20,15 @@ class InProcess:
 
     Args:
         kind: One of ``engine_worker.KINDS``.
-        config: The platform's configuration, for the engine's options.
+        served: The engine itself, or the platform's configuration, whose default model of the kind it is.
         timeout_s: Longest wait for the engine to load, and for each answer.
     """
 
-    def __init__(self, kind: str, config: Path, timeout_s: float = 180.0) -> None:
+    def __init__(self, kind: str, served: Path | ServedEngine, timeout_s: float = 180.0) -> None:
         self._kind = kind
         self._timeout_s = timeout_s
         self._process = subprocess.Popen(
-            (sys.executable, "-m", "benchmarks.engine_worker", kind, "--config", str(config.resolve())),
+            (sys.executable, "-m", "benchmarks.engine_worker", kind, *_arguments(served)),
             cwd=_REPOSITORY,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -75,3 +76,9 @@ class InProcess:
             raise Unavailable(f"The {self._kind} engine in process ended or was silent for {self._timeout_s:g} s.")
         answer: dict[str, Any] = json.loads(line)
         return answer
+
+
+def _arguments(served: Path | ServedEngine) -> tuple[str, ...]:
+    if isinstance(served, Path):
+        return ("--config", str(served.resolve()))
+    return ("--model", served.model, "--engine", served.engine, "--options", json.dumps(served.options))

@@ -1,10 +1,11 @@
-"""Brings two ways of writing the same English speech together, before words are compared. Must not know audio.
+"""Brings two ways of writing the same speech together, before words are compared. Must not know audio.
 
-A small part of what Whisper's English text normaliser does (section 4.4 of its paper): case, marks, fillers,
-contractions, titles, units, numbers.
+English: a small part of what Whisper's text normaliser does (section 4.4 of its paper): case, marks, fillers,
+contractions, titles, units, numbers. Other languages: case, marks, digits; Japanese is compared by characters.
 """
 
 import re
+import unicodedata
 from typing import Final
 
 _FILLERS: Final = re.compile(r"\b(hmm|mm|mhm|uh|um)\b")
@@ -47,6 +48,26 @@ _VALUES: Final = (
     | {word: 10 * value for value, word in enumerate(_TENS, start=2)}
     | {word: value for value, word in enumerate(_ORDINALS, start=1)}
 )
+
+
+_DIGITS: Final = {
+    "de": ["null", "eins", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun"],
+    "es": ["cero", "uno", "dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve"],
+    "fr": ["zéro", "un", "deux", "trois", "quatre", "cinq", "six", "sept", "huit", "neuf"],
+    "it": ["zero", "uno", "due", "tre", "quattro", "cinque", "sei", "sette", "otto", "nove"],
+    "pt": ["zero", "um", "dois", "três", "quatro", "cinco", "seis", "sete", "oito", "nove"],
+}
+
+
+def normalise_in(language: str, text: str) -> str:
+    """As ``normalise``, by the rules of a language; an ISO-639-1 code."""
+    if language == "en":
+        return normalise(text)
+    words = re.sub(r"[^\w\s]|_", " ", unicodedata.normalize("NFKC", text).casefold()).split()
+    if language == "ja":
+        return " ".join("".join(words))
+    digits = _DIGITS[language]
+    return " ".join(digits[int(word)] if re.fullmatch("[0-9]", word) else word for word in words)
 
 
 def normalise(text: str) -> str:

@@ -130,7 +130,7 @@ async def _speak(engine: TTSEngine, voice: str, request: dict[str, Any]) -> dict
             chunks.append(sentence.audio)
     total_s = time.perf_counter() - began
     if "save" in request:
-        Path(request["save"]).write_bytes(encode_whole(chunks, "wav"))
+        await asyncio.to_thread(Path(request["save"]).write_bytes, encode_whole(chunks, "wav"))
     return {"first_audio_s": first_s, "total_s": total_s, "audio_s": sum(chunk.duration_s for chunk in chunks)}
 
 

@@ -10,8 +10,10 @@ from typing import Final
 
 from smartlite.models.catalog import ConverterName
 from smartlite.models.converters.ctranslate2_whisper import convert_ctranslate2_whisper
+from smartlite.models.converters.piper_vits import convert_piper_vits
 
 CONVERTERS: Final[dict[ConverterName, Callable[[Path, Path], None]]] = {
     "ctranslate2_whisper": convert_ctranslate2_whisper,
+    "piper_vits": convert_piper_vits,
 }
 """By the name that the catalog has: ``convert(source_dir, target_dir)``."""

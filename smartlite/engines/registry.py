@@ -10,6 +10,7 @@ from smartlite.engines.faster_whisper import FasterWhisper
 from smartlite.engines.llama_cpp import LlamaCpp
 from smartlite.engines.onnx_vits import OnnxVITS
 from smartlite.engines.protocols import ASREngine, Engine, EngineOptions, LLMEngine, TTSEngine
+from smartlite.engines.transformers_llm import TransformersLLM
 from smartlite.engines.upstream_asr import UpstreamASR
 from smartlite.engines.upstream_embedding import UpstreamEmbedding
 from smartlite.engines.upstream_llm import UpstreamLLM
@@ -19,12 +20,21 @@ from smartlite.strict import describe, nearest
 
 ENGINES: Final[dict[ModelTask, dict[str, type[Any]]]] = {
     "asr": {"openai_upstream": UpstreamASR, "faster_whisper": FasterWhisper, "fake": FakeASR},
-    "llm": {"openai_upstream": UpstreamLLM, "llama_cpp": LlamaCpp, "fake": FakeLLM},
+    "llm": {"openai_upstream": UpstreamLLM, "llama_cpp": LlamaCpp, "transformers": TransformersLLM, "fake": FakeLLM},
     "tts": {"openai_upstream": UpstreamTTS, "onnx_vits": OnnxVITS, "fake": FakeTTS},
     "embedding": {
         "openai_upstream": UpstreamEmbedding,
     },
 }
+
+WITHOUT_FILES: Final[dict[str, tuple[str, ...]]] = {
+    "openai_upstream": (),
+    "espeak": (),
+    "fake": (),
+    "openai_whisper": ("checkpoint",),
+    "coqui": ("checkpoint", "model_name"),
+}
+"""Engines that serve a model which is not in the catalog; where options are named, only with one of them."""
 
 
 def parse_options(task: ModelTask, engine: str, options: dict[str, object]) -> EngineOptions:
@@ -45,6 +55,11 @@ def parse_options(task: ModelTask, engine: str, options: dict[str, object]) -> E
     except ValidationError as error:
         key, reason = describe(error, engine_class.Options)
         raise ConfigurationError(f"Options of the {task} engine '{engine}': {reason}", key) from error
+
+
+def create(task: ModelTask, engine: str, files: ModelFiles, options: dict[str, object]) -> Engine:
+    """Construct an engine of any task by name, not started."""
+    return _create(task, engine, files, options)
 
 
 def create_asr(engine: str, files: ModelFiles, options: dict[str, object]) -> ASREngine:

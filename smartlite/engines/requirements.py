@@ -9,6 +9,7 @@ from typing import Final
 from smartlite.engines.phonemes import INSTALL_COMMAND, PROGRAM
 
 _CPU_EXTRA: Final = "pip install 'smartlite[cpu]'"
+_TORCH_EXTRA: Final = "pip install 'smartlite[torch]'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,12 @@ def _onnxruntime_sees_gpu() -> bool:
     return "CUDAExecutionProvider" in onnxruntime.get_available_providers()
 
 
+def _torch_sees_gpu() -> bool:
+    import torch
+
+    return bool(torch.cuda.is_available())
+
+
 def _llama_cpp_sees_gpu() -> bool:
     import xllamacpp
 
@@ -82,6 +89,18 @@ REQUIREMENTS: Final[dict[str, Requirements]] = {
     ),
     "openai_upstream": Requirements(
         packages=(Package("openai", "openai"),), install="pip install 'smartlite[upstream]'"
+    ),
+    "transformers": Requirements(
+        packages=(
+            Package("torch", "torch"),
+            Package("transformers", "transformers"),
+            Package("accelerate", "accelerate"),
+            Package("gguf", "gguf"),
+            Package("llguidance", "llguidance"),
+        ),
+        install=_TORCH_EXTRA,
+        sees_gpu=_torch_sees_gpu,
+        gpu_hint="install a build of torch for your CUDA driver",
     ),
     "fake": Requirements(),
 }

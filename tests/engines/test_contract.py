@@ -24,7 +24,12 @@ from smartlite.models.catalog_file import load_catalog
 from tests.conftest import make_services
 from tests.engines.upstream_server import served
 
-WEIGHTS = {"faster_whisper": "whisper-tiny.en", "llama_cpp": "smollm2-135m-instruct", "onnx_vits": "en_US-joe-medium"}
+WEIGHTS = {
+    "faster_whisper": "whisper-tiny.en",
+    "llama_cpp": "smollm2-135m-instruct",
+    "transformers": "smollm2-135m-instruct-transformers",
+    "onnx_vits": "en_US-joe-medium",
+}
 """A small model of the catalog for every engine that needs one; a new engine without a line here fails."""
 
 NO_FILES = {"fake", "openai_upstream"}

@@ -63,6 +63,10 @@ class Settings(BaseSettings):
     """Longest recording taken, in seconds."""
     max_speech_characters: Annotated[int, Field(ge=1)] = 4096
     """Longest text spoken by one request, in characters."""
+    max_choices: Annotated[int, Field(ge=1, le=128)] = 8
+    """Answers that one chat request may ask for (``n``); four of them are made at the same time."""
+    max_embedding_characters: Annotated[int, Field(ge=1)] = 500_000
+    """Characters that the texts of one embeddings request may have together."""
     max_concurrent_requests: Annotated[int, Field(ge=1)] = 200
     """Requests that one ingress replica works on at once; more wait at the edge for 2 s, then get 503."""
     max_held_bytes: Annotated[int, Field(ge=1024)] = 512 * 1024 * 1024
@@ -71,6 +75,9 @@ class Settings(BaseSettings):
     """Longest wait for the first word of a stage, queueing included, in seconds."""
     next_event_timeout_s: Annotated[float, Field(gt=0)] = 60.0
     """Longest silence of a stage that has begun to answer, in seconds."""
+    model_load_timeout_s: Annotated[float, Field(gt=0)] = 300.0
+    """Longest wait of a request for a model that is loaded on demand, its download included, in seconds;
+    the load goes on, and a later request finds it done."""
 
     instance: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,128}$")] = ""
     """Random id of this start of the platform; ``/healthz`` answers it, so that the edge knows its own replicas."""

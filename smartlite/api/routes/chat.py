@@ -1,32 +1,31 @@
 """``/v1/chat/completions``: OpenAI's chat format over the LLM stage. Must not know which engine answers."""
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
 from starlette.responses import JSONResponse
 
-from smartlite.api.chat_request import to_domain
+from smartlite.api.chat.choices import Indexed, answer
+from smartlite.api.chat.completion import Completion
+from smartlite.api.chat.gathered import GatheredAnswer
+from smartlite.api.chat.messages import read_messages
+from smartlite.api.chat.options import read_options
+from smartlite.api.chat.recordings import Hearing
+from smartlite.api.chat.spoken import Speaker, choose_speaker
 from smartlite.api.json_body import read_json
 from smartlite.api.observation import Observation, ObservationDep
 from smartlite.api.openapi import COMMON_ERRORS, SERVED_LLM, error_responses, json_request_body
-from smartlite.api.schemas.chat import (
-    ChatCompletion,
-    ChatCompletionChunk,
-    ChatCompletionRequest,
-    ChunkChoice,
-    CompletionUsage,
-    Delta,
-)
-from smartlite.api.services import ServicesDep
-from smartlite.api.sse import Event, sse_response
+from smartlite.api.schemas.chat import ChatCompletion
+from smartlite.api.schemas.chat_request import ChatCompletionRequest
+from smartlite.api.services import Services, ServicesDep
+from smartlite.api.sse import sse_response
 from smartlite.api.streaming import stopped_when_client_leaves
-from smartlite.domain.ids import new_id
-from smartlite.domain.llm import ChatEvent, ChatFinished, FinishReason, TextDelta, ToolCallDelta
-from smartlite.domain.usage import TokenUsage
-from smartlite.errors import EngineFailed
+from smartlite.domain.llm import ChatFinished, ChatOptions, ChatRequest
 
 router = APIRouter(tags=["Chat"])
 
@@ -70,114 +69,83 @@ _EXAMPLES: Final = {
     openapi_extra=json_request_body(ChatCompletionRequest, _EXAMPLES),
 )
 async def create_chat_completion(request: Request, services: ServicesDep, observation: ObservationDep) -> Response:
-    """OpenAI's chat completions, text only. Closing the connection stops the work."""
+    """OpenAI's chat completions. What the model cannot do is a 400 that says so; closing the connection stops the work.
+
+    Recordings in messages are transcribed by the first speech recognition model; `modalities` with `audio` has the
+    first speech synthesis model speak the answer.
+    """
     body = await read_json(request, ChatCompletionRequest)
-    answer = _Answer(body.model, services.models.resolve(body.model, "llm").id)
-    events = _timed(services.llm.chat(to_domain(body, answer.served_model)), observation)
+    asked = await _read(body, services)
+    events = timed(asked.events(services), observation)
     if body.stream:
         include_usage = body.stream_options is not None and body.stream_options.include_usage is True
-        return await sse_response(request, answer.chunks(events, include_usage), done=True)
+        spoken = asked.speaker.alongside(events) if asked.speaker else events
+        chunks = asked.completion.chunks(spoken, asked.count, include_usage=include_usage)
+        return await sse_response(request, chunks, done=True)
     async with stopped_when_client_leaves(request.receive):
-        completion = await answer.whole(events)
-    return JSONResponse(completion)
+        answers = await gather(events, asked.count)
+        speech = b""
+        if asked.speaker is not None and body.audio is not None:
+            speech = await asked.speaker.whole(answers[0].text, body.audio.format)
+    return JSONResponse(asked.completion.whole(answers, speech))
 
 
-class _Answer:
-    """One answer on the wire: every chunk of it has the same id, time and model."""
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request that passed every check that needs no stage."""
 
-    def __init__(self, model: str, served_model: str) -> None:
-        self.served_model = served_model
-        self._model = model
-        self._id = new_id("chatcmpl").replace("_", "-")
-        self._created = int(time.time())
-        # Clients compare fingerprints to see whether what answers has changed: that is the model behind the alias.
-        self._fingerprint = f"fp_{served_model}"
+    model: str
+    options: ChatOptions
+    count: int
+    hearing: Hearing
+    completion: Completion
+    speaker: Speaker | None
 
-    async def whole(self, events: AsyncGenerator[ChatEvent, None]) -> ChatCompletion:
-        texts: list[str] = []
-        async with aclosing(events):
+    async def events(self, services: Services) -> AsyncGenerator[Indexed, None]:
+        asked = ChatRequest(self.model, await self.hearing.messages(), self.options)
+        async with aclosing(answer(services.llm, asked, self.count)) as events:
             async for event in events:
-                if isinstance(event, ToolCallDelta):
-                    continue
-                if isinstance(event, TextDelta):
-                    texts.append(event.text)
-                    continue
-                return {
-                    "id": self._id,
-                    "object": "chat.completion",
-                    "created": self._created,
-                    "model": self._model,
-                    "choices": [
-                        {
-                            "index": 0,
-                            "message": {"role": "assistant", "content": "".join(texts), "refusal": None},
-                            "logprobs": None,
-                            "finish_reason": event.finish_reason,
-                        }
-                    ],
-                    "usage": _usage(event.usage),
-                    "system_fingerprint": self._fingerprint,
-                }
-        raise EngineFailed("The LLM stage ended without its last event.")
-
-    async def chunks(self, events: AsyncGenerator[ChatEvent, None], include_usage: bool) -> AsyncGenerator[Event, None]:
-        def chunk(choices: list[ChunkChoice], usage: CompletionUsage | None = None) -> ChatCompletionChunk:
-            made: ChatCompletionChunk = {
-                "id": self._id,
-                "object": "chat.completion.chunk",
-                "created": self._created,
-                "model": self._model,
-                "choices": choices,
-                "system_fingerprint": self._fingerprint,
-            }
-            if include_usage:
-                made["usage"] = usage
-            return made
-
-        finished: ChatFinished | None = None
-        async with aclosing(events):
-            first = True
-            async for event in events:
-                # Only now: until the stage has answered, an error must still be able to choose the HTTP status.
-                if first:
-                    yield chunk([_choice({"role": "assistant", "content": "", "refusal": None})])
-                    first = False
-                if isinstance(event, ChatFinished):
-                    finished = event
-                    break
-                if isinstance(event, ToolCallDelta):
-                    continue
-                yield chunk([_choice({"content": event.text})])
-        if finished is None:
-            raise EngineFailed("The LLM stage ended without its last event.")
-        yield chunk([_choice({}, finished.finish_reason)])
-        if include_usage:
-            yield chunk([], _usage(finished.usage))
+                yield event
 
 
-async def _timed(events: AsyncGenerator[ChatEvent, None], observation: Observation) -> AsyncGenerator[ChatEvent, None]:
+async def _read(body: ChatCompletionRequest, services: Services) -> _Asked:
+    settings = services.settings
+    model = services.models.resolve(body.model, "llm").id
+    drafts = read_messages(body.messages)
+    # A thread: schemas as large as is allowed take a tenth of a second.
+    options = await asyncio.to_thread(read_options, body, settings.max_choices, settings.max_speech_characters)
+    speaker = None
+    if body.audio is not None:
+        speaker = choose_speaker(services.tts, services.models, body.audio.voice_name)
+    return _Asked(
+        model,
+        options,
+        body.n or 1,
+        Hearing(services.asr, services.models, drafts),
+        Completion(body.model, model, logprobs=options.logprobs, spoken=speaker is not None),
+        speaker,
+    )
+
+
+async def gather(events: AsyncGenerator[Indexed, None], count: int) -> list[GatheredAnswer]:
+    """Wait for the end of every answer."""
+    answers = [GatheredAnswer() for _ in range(count)]
+    async with aclosing(events):
+        async for index, event in events:
+            answers[index].add(event)
+    return answers
+
+
+async def timed(events: AsyncGenerator[Indexed, None], observation: Observation) -> AsyncGenerator[Indexed, None]:
+    """Note when the first event came and when the last answer ended."""
     began = time.perf_counter()
     first = True
     async with aclosing(events):
-        async for event in events:
+        async for index, event in events:
             elapsed_s = time.perf_counter() - began
             if first:
                 observation.record("llm_first", elapsed_s)
                 first = False
             if isinstance(event, ChatFinished):
                 observation.record("llm", elapsed_s)
-            yield event
-
-
-def _choice(delta: Delta, finish_reason: FinishReason | None = None) -> ChunkChoice:
-    return {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
-
-
-def _usage(usage: TokenUsage) -> CompletionUsage:
-    return {
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "total_tokens": usage.total_tokens,
-        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens, "audio_tokens": 0},
-        "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
-    }
+            yield index, event

@@ -1,106 +1,10 @@
-"""The wire format of ``/v1/chat/completions``. Must not know how an answer is made."""
+"""The answers of ``/v1/chat/completions``, whole and in chunks. Must not know how an answer is made."""
 
-from typing import Annotated, Final, Literal, NotRequired
+from typing import Literal, NotRequired
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag
 from typing_extensions import TypedDict
 
 from smartlite.domain.llm import FinishReason
-
-MAX_MESSAGES: Final = 2000
-MAX_PARTS: Final = 256
-MAX_STOPS: Final = 4
-MAX_STOP_CHARACTERS: Final = 256
-MAX_MODEL_CHARACTERS: Final = 256
-
-
-def _list_or_text(value: object) -> str:
-    return "list" if isinstance(value, list) else "text"
-
-
-class ContentPart(BaseModel):
-    """A part of a message; only text is understood by the models served here."""
-
-    type: Literal["text", "image_url", "input_audio", "file", "refusal"]
-    text: str | None = None
-
-
-Content = Annotated[
-    Annotated[str, Tag("text")] | Annotated[list[ContentPart], Field(min_length=1, max_length=MAX_PARTS), Tag("list")],
-    Discriminator(_list_or_text),
-]
-
-Stop = Annotated[
-    Annotated[str, Field(min_length=1, max_length=MAX_STOP_CHARACTERS), Tag("text")]
-    | Annotated[
-        list[Annotated[str, Field(min_length=1, max_length=MAX_STOP_CHARACTERS)]],
-        Field(max_length=MAX_STOPS),
-        Tag("list"),
-    ],
-    Discriminator(_list_or_text),
-]
-
-
-class ChatMessage(BaseModel):
-    """One turn of the conversation."""
-
-    role: Literal["developer", "system", "user", "assistant", "tool", "function"] = Field(
-        description="`developer` is read as `system`; `tool` and `function` are refused."
-    )
-    content: Content | None = None
-    name: str | None = None
-    tool_calls: list[JsonValue] | None = None
-
-
-class StreamOptions(BaseModel):
-    """What a stream holds besides the answer."""
-
-    include_usage: bool | None = None
-
-
-class ResponseFormat(BaseModel):
-    """The form of the answer; only text."""
-
-    type: Literal["text", "json_object", "json_schema"]
-
-
-class ChatCompletionRequest(BaseModel):
-    """What ``POST /v1/chat/completions`` takes. Unknown fields are ignored, as official clients expect."""
-
-    model_config = ConfigDict(title="ChatCompletionRequest")
-
-    model: Annotated[str, Field(min_length=1, max_length=MAX_MODEL_CHARACTERS)]
-    messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=MAX_MESSAGES)]
-    stream: bool | None = None
-    stream_options: StreamOptions | None = None
-    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
-    max_tokens: Annotated[int, Field(ge=1, description="Old name of `max_completion_tokens`.")] | None = None
-    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    stop: Stop | None = None
-    seed: int | None = None
-    n: Annotated[int, Field(ge=1, le=128, description="Only 1.")] | None = None
-    presence_penalty: Annotated[float, Field(ge=-2, le=2, description="Only 0.")] | None = None
-    frequency_penalty: Annotated[float, Field(ge=-2, le=2, description="Only 0.")] | None = None
-    logit_bias: dict[str, float] | None = Field(None, description="Only empty.")
-    logprobs: bool | None = Field(None, description="Only false.")
-    top_logprobs: Annotated[int, Field(ge=0, le=20, description="Only 0.")] | None = None
-    response_format: ResponseFormat | None = None
-    modalities: list[Literal["text", "audio"]] | None = Field(None, description='Only `["text"]`.')
-    audio: dict[str, JsonValue] | None = Field(None, description="Only null.")
-    tools: list[JsonValue] | None = Field(None, description="Only empty.")
-    tool_choice: str | dict[str, JsonValue] | None = Field(None, description='Only "none" and "auto".')
-    parallel_tool_calls: bool | None = None
-    functions: list[JsonValue] | None = Field(None, description="Only empty.")
-    user: str | None = Field(None, description="Accepted; not used.")
-    metadata: dict[str, JsonValue] | None = Field(None, description="Accepted; not used.")
-    store: bool | None = Field(None, description="Accepted; nothing is stored.")
-    reasoning_effort: str | None = Field(None, description="Accepted; not used.")
-    service_tier: str | None = Field(None, description="Accepted; not used.")
-    safety_identifier: str | None = Field(None, description="Accepted; not used.")
-    prompt_cache_key: str | None = Field(None, description="Accepted; not used.")
-    verbosity: str | None = Field(None, description="Accepted; not used.")
-    prediction: dict[str, JsonValue] | None = Field(None, description="Accepted; not used.")
 
 
 class PromptTokensDetails(TypedDict):
@@ -108,6 +12,7 @@ class PromptTokensDetails(TypedDict):
 
     cached_tokens: int
     audio_tokens: int
+    """Always 0: recordings are transcribed, and their text is counted."""
 
 
 class CompletionTokensDetails(TypedDict):
@@ -115,10 +20,11 @@ class CompletionTokensDetails(TypedDict):
 
     reasoning_tokens: int
     audio_tokens: int
+    """Always 0: the text that is spoken is counted."""
 
 
 class CompletionUsage(TypedDict):
-    """Tokens of one answer."""
+    """Tokens of all answers; the prompt is counted once."""
 
     prompt_tokens: int
     completion_tokens: int
@@ -127,20 +33,71 @@ class CompletionUsage(TypedDict):
     completion_tokens_details: CompletionTokensDetails
 
 
+class TopLogprob(TypedDict):
+    """A token and its probability."""
+
+    token: str
+    logprob: float
+    bytes: list[int]
+
+
+class TokenLogprobPart(TopLogprob):
+    """A token of the answer and those that were likely in its place."""
+
+    top_logprobs: list[TopLogprob]
+
+
+class ChoiceLogprobs(TypedDict):
+    """The probabilities of an answer's tokens."""
+
+    content: list[TokenLogprobPart]
+    refusal: None
+
+
+class Function(TypedDict):
+    """A function that is to be called."""
+
+    name: str
+    arguments: str
+
+
+class ToolCallPart(TypedDict):
+    """A call that the model asks for."""
+
+    id: str
+    type: Literal["function"]
+    function: Function
+
+
+class SpokenAudio(TypedDict):
+    """The answer as a file."""
+
+    id: str
+    data: str
+    """Base64."""
+    expires_at: int
+    """The time of the answer: nothing is kept."""
+    transcript: str
+
+
 class AssistantMessage(TypedDict):
     """The answer."""
 
     role: Literal["assistant"]
-    content: str
+    content: str | None
     refusal: None
+    annotations: list[str]
+    """Always empty."""
+    tool_calls: NotRequired[list[ToolCallPart]]
+    audio: NotRequired[SpokenAudio]
 
 
 class Choice(TypedDict):
-    """One of the answers; there is always one."""
+    """One of the answers."""
 
     index: int
     message: AssistantMessage
-    logprobs: None
+    logprobs: ChoiceLogprobs | None
     finish_reason: FinishReason
 
 
@@ -156,12 +113,39 @@ class ChatCompletion(TypedDict):
     system_fingerprint: str
 
 
-class Delta(TypedDict):
+class FunctionDelta(TypedDict):
+    """What a chunk adds to a call."""
+
+    name: NotRequired[str]
+    arguments: str
+
+
+class ToolCallDeltaPart(TypedDict):
+    """What a chunk adds to one of the calls; the first of each has its id and name."""
+
+    index: int
+    id: NotRequired[str]
+    type: NotRequired[Literal["function"]]
+    function: FunctionDelta
+
+
+class AudioDelta(TypedDict, total=False):
+    """What a chunk adds to the spoken answer."""
+
+    id: str
+    transcript: str
+    data: str
+    expires_at: int
+
+
+class Delta(TypedDict, total=False):
     """What a chunk adds to the answer."""
 
-    role: NotRequired[Literal["assistant"]]
-    content: NotRequired[str]
-    refusal: NotRequired[None]
+    role: Literal["assistant"]
+    content: str | None
+    refusal: None
+    tool_calls: list[ToolCallDeltaPart]
+    audio: AudioDelta
 
 
 class ChunkChoice(TypedDict):
@@ -169,7 +153,7 @@ class ChunkChoice(TypedDict):
 
     index: int
     delta: Delta
-    logprobs: None
+    logprobs: ChoiceLogprobs | None
     finish_reason: FinishReason | None
 
 

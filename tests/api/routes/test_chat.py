@@ -106,7 +106,11 @@ async def test_what_the_client_asks_reaches_the_stage(services: Services) -> Non
         assert (await client.post(PATH, json=body)).status_code == 200
     asked = llm.asked[0]
     assert asked.model == "fake-llm"
-    assert asked.messages == (Message("system", "Be brief."), Message("assistant", ""), Message("user", "a\nb"))
+    assert asked.messages == (
+        Message("system", "Be brief."),
+        Message("assistant", ""),
+        Message("user", "a\nb", name="ann"),
+    )
     assert asked.options.temperature == 0
     assert asked.options.top_p == 0.5
     assert asked.options.max_tokens == 5

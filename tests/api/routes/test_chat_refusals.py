@@ -10,31 +10,41 @@ from openai import AsyncOpenAI
 MESSAGES: Any = [{"role": "user", "content": "one two three"}]
 PATH = "/v1/chat/completions"
 
+CALL: Any = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+TOOL: Any = {"type": "function", "function": {"name": "f"}}
+SPOKEN: Any = {"modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "mp3"}}
+
+
+def part(**content: Any) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": [content]}]}
+
+
 UNSUPPORTED = [
-    ({"n": 2}, "n"),
-    ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
     ({"functions": [{"name": "f"}]}, "functions"),
-    ({"tool_choice": "required"}, "tool_choice"),
-    ({"tool_choice": {"type": "function", "function": {"name": "f"}}}, "tool_choice"),
-    ({"logprobs": True}, "logprobs"),
-    ({"top_logprobs": 2}, "top_logprobs"),
-    ({"response_format": {"type": "json_object"}}, "response_format"),
-    ({"response_format": {"type": "json_schema", "json_schema": {"name": "x"}}}, "response_format"),
-    ({"modalities": ["text", "audio"]}, "modalities"),
-    ({"audio": {"voice": "alloy", "format": "mp3"}}, "audio"),
-    ({"logit_bias": {"50256": -100}}, "logit_bias"),
-    ({"presence_penalty": 0.5}, "presence_penalty"),
-    ({"frequency_penalty": -1}, "frequency_penalty"),
-    ({"messages": [{"role": "tool", "content": "42", "tool_call_id": "c"}]}, "messages[0].role"),
-    ({"messages": [{"role": "assistant", "tool_calls": [{"id": "c"}]}]}, "messages[0].tool_calls"),
+    ({"function_call": "auto"}, "function_call"),
+    ({"messages": [{"role": "function", "name": "f", "content": "42"}]}, "messages[0].role"),
     (
-        {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}]},
+        {"messages": [{"role": "assistant", "function_call": {"name": "f", "arguments": "{}"}}]},
+        "messages[0].function_call",
+    ),
+    ({"messages": [{"role": "assistant", "audio": {"id": "audio_1"}}]}, "messages[0].audio"),
+    (part(type="image_url", image_url={"url": "data:,"}), "messages[0].content[0].type"),
+    (part(type="file", file={"file_id": "f"}), "messages[0].content[0].type"),
+    (
+        {
+            "messages": [
+                {
+                    "role": "system",
+                    "content": [{"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}],
+                }
+            ]
+        },
         "messages[0].content[0].type",
     ),
-    (
-        {"messages": [{"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}]},
-        "messages[0].content[0].type",
-    ),
+    ({"n": 2} | SPOKEN, "n"),
+    ({"logprobs": True} | SPOKEN, "logprobs"),
+    ({"response_format": {"type": "json_object"}} | SPOKEN, "response_format"),
+    ({"stream": True} | SPOKEN, "audio.format"),
 ]
 
 
@@ -91,6 +101,129 @@ INVALID = [
     ({"stop": 5}, "invalid_type", "stop"),
     ({"seed": 1.5}, "invalid_type", "seed"),
     ({"n": 0}, "invalid_value", "n"),
+    ({"n": 9}, "invalid_value", "n"),
+    ({"n": "2"}, "invalid_type", "n"),
+    ({"presence_penalty": 2.5}, "invalid_value", "presence_penalty"),
+    ({"frequency_penalty": "1"}, "invalid_type", "frequency_penalty"),
+    ({"logit_bias": {"50256": -101}}, "invalid_value", "logit_bias"),
+    ({"logit_bias": {"hello": 1}}, "invalid_value", "logit_bias"),
+    ({"logit_bias": {"-1": 1}}, "invalid_value", "logit_bias"),
+    ({"logit_bias": {"²": 1}}, "invalid_value", "logit_bias"),
+    ({"logit_bias": {"9" * 10: 1}}, "invalid_value", "logit_bias"),
+    ({"logit_bias": {str(token): 1 for token in range(301)}}, "invalid_value", "logit_bias"),
+    ({"logit_bias": [1]}, "invalid_type", "logit_bias"),
+    ({"logprobs": 1}, "invalid_type", "logprobs"),
+    ({"top_logprobs": 2}, "invalid_value", "top_logprobs"),
+    ({"logprobs": True, "top_logprobs": 21}, "invalid_value", "top_logprobs"),
+    ({"modalities": []}, "invalid_value", "modalities"),
+    ({"modalities": ["video"]}, "invalid_value", "modalities[0]"),
+    ({"modalities": ["audio"], "audio": SPOKEN["audio"]}, "invalid_value", "modalities"),
+    ({"modalities": ["text", "audio"]}, "missing_required_parameter", "audio"),
+    ({"audio": SPOKEN["audio"]}, "invalid_value", "audio"),
+    (SPOKEN | {"audio": {"voice": "alloy"}}, "missing_required_parameter", "audio.format"),
+    (SPOKEN | {"audio": {"voice": "alloy", "format": "pcm"}}, "invalid_value", "audio.format"),
+    (SPOKEN | {"audio": {"voice": 3, "format": "mp3"}}, "invalid_type", "audio.voice"),
+    (SPOKEN | {"audio": {"voice": {}, "format": "mp3"}}, "missing_required_parameter", "audio.voice.id"),
+    (SPOKEN | {"audio": {"voice": "nobody", "format": "pcm16"}}, "voice_not_found", "audio.voice"),
+    (part(type="input_audio"), "missing_required_parameter", "messages[0].content[0].input_audio"),
+    (
+        part(type="input_audio", input_audio={"data": "AAAA", "format": "midi"}),
+        "invalid_value",
+        "messages[0].content[0].input_audio.format",
+    ),
+    (
+        part(type="input_audio", input_audio={"data": "not base64", "format": "wav"}),
+        "invalid_value",
+        "messages[0].content[0].input_audio.data",
+    ),
+    (part(type="refusal", refusal="no"), "invalid_value", "messages[0].content[0].type"),
+    ({"messages": [{"role": "tool", "content": "42"}]}, "missing_required_parameter", "messages[0].tool_call_id"),
+    (
+        {"messages": [{"role": "tool", "content": "42", "tool_call_id": "c"}]},
+        "invalid_value",
+        "messages[0].tool_call_id",
+    ),
+    (
+        {"messages": [{"role": "user", "content": "42", "tool_call_id": "c"}]},
+        "invalid_value",
+        "messages[0].tool_call_id",
+    ),
+    (
+        {"messages": [{"role": "user", "content": "42", "tool_calls": [CALL]}]},
+        "invalid_value",
+        "messages[0].tool_calls",
+    ),
+    (
+        {"messages": [{"role": "assistant", "tool_calls": [CALL, CALL]}]},
+        "invalid_value",
+        "messages[0].tool_calls[1].id",
+    ),
+    (
+        {"messages": [{"role": "assistant", "tool_calls": [{"id": "c"}]}]},
+        "missing_required_parameter",
+        "messages[0].tool_calls[0].function",
+    ),
+    (
+        {"messages": [{"role": "assistant", "tool_calls": [CALL | {"function": {"name": "f", "arguments": "[1"}}]}]},
+        "invalid_value",
+        "messages[0].tool_calls[0].function.arguments",
+    ),
+    (
+        {"messages": [{"role": "assistant", "tool_calls": [CALL | {"type": "custom"}]}]},
+        "invalid_value",
+        "messages[0].tool_calls[0].type",
+    ),
+    ({"response_format": "json"}, "invalid_type", "response_format"),
+    ({"response_format": {"type": "xml"}}, "invalid_value", "response_format.type"),
+    ({"response_format": {"type": "json_schema"}}, "missing_required_parameter", "response_format.json_schema"),
+    (
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "a b"}}},
+        "invalid_value",
+        "response_format.json_schema.name",
+    ),
+    (
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": []}}},
+        "invalid_type",
+        "response_format.json_schema.schema",
+    ),
+    (
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "objekt"}}}},
+        "invalid_value",
+        "response_format.json_schema.schema",
+    ),
+    ({"tools": {}}, "invalid_type", "tools"),
+    ({"tools": [{"type": "retrieval"}]}, "invalid_value", "tools[0].type"),
+    ({"tools": [{"type": "function"}]}, "missing_required_parameter", "tools[0].function"),
+    ({"tools": [{"type": "function", "function": {"name": "a b"}}]}, "invalid_value", "tools[0].function.name"),
+    ({"tools": [TOOL, TOOL]}, "invalid_value", "tools[1].function.name"),
+    (
+        {"tools": [{"type": "function", "function": {"name": f"f{n}"}} for n in range(129)]},
+        "invalid_value",
+        "tools",
+    ),
+    (
+        {"tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "array"}}}]},
+        "invalid_value",
+        "tools[0].function.parameters",
+    ),
+    (
+        {"tools": [{"type": "function", "function": {"name": "f", "parameters": "{}"}}]},
+        "invalid_type",
+        "tools[0].function.parameters",
+    ),
+    ({"tool_choice": "required"}, "invalid_value", "tool_choice"),
+    ({"tool_choice": "sometimes", "tools": [TOOL]}, "invalid_value", "tool_choice"),
+    ({"tool_choice": {"type": "function"}, "tools": [TOOL]}, "missing_required_parameter", "tool_choice.function"),
+    (
+        {"tool_choice": {"type": "function", "function": {"name": "g"}}, "tools": [TOOL]},
+        "invalid_value",
+        "tool_choice.function.name",
+    ),
+    (
+        {"tool_choice": {"type": "allowed_tools"}, "tools": [TOOL]},
+        "missing_required_parameter",
+        "tool_choice.allowed_tools",
+    ),
 ]
 
 

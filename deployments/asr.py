@@ -6,6 +6,7 @@ from contextlib import aclosing
 from typing import Protocol
 
 from deployments.engine_replica import EngineReplica
+from deployments.model_pool import OnDemand
 from smartlite.domain.asr import TranscribeRequest, TranscriptEvent, TranscriptFinished
 from smartlite.domain.audio import AudioChunk, EncodedAudio
 from smartlite.engines.protocols import ASREngine
@@ -29,19 +30,27 @@ class ASRDeployment(EngineReplica[ASREngine]):
     Args:
         load: Loads and starts the engines, by model id; called once, here, so that only a replica loads weights.
         open_decoder: Opens the audio gate.
+        on_demand: The engines that are loaded when they are first asked for.
     """
 
-    def __init__(self, load: Callable[[], Mapping[str, ASREngine]], open_decoder: Callable[[], Decoder]) -> None:
-        super().__init__(load)
+    def __init__(
+        self,
+        load: Callable[[], Mapping[str, ASREngine]],
+        open_decoder: Callable[[], Decoder],
+        on_demand: OnDemand[ASREngine] | None = None,
+    ) -> None:
+        super().__init__(load, on_demand)
         self._decoder = open_decoder()
 
     async def transcribe(self, request: TranscribeRequest) -> AsyncGenerator[TranscriptEvent, None]:
         """See ASRStage."""
-        engine = self.engine(request.model)
         began = time.monotonic()
         audio = await self._decoder.decode(request.audio)
         decoded = time.monotonic()
-        async with aclosing(engine.transcribe(audio, request.options)) as events:
+        async with (
+            self.engine(request.model) as engine,
+            aclosing(engine.transcribe(audio, request.options)) as events,
+        ):
             async for event in events:
                 yield event
         yield TranscriptFinished(decode_s=decoded - began, transcribe_s=time.monotonic() - decoded)

@@ -16,8 +16,8 @@ from ray.serve._private.api import serve_start
 from ray.serve.exceptions import RayServeException
 from ray.serve.schema import ServeDeploySchema
 
-from deployments.handles import read_stages
 from deployments.ray_processes import start_fewer
+from deployments.status import read_stages
 from smartlite.config import Settings
 from smartlite.domain.stages import StageStatus
 from smartlite.errors import ConfigurationError, Unavailable

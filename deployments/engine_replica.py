@@ -1,40 +1,64 @@
 """What every replica that runs engines has: its engines by model, their health, their end. Must not know verbs."""
 
+import logging
+import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Generic, TypeVar
 
+from deployments.model_pool import ModelPool, OnDemand
+from smartlite.domain.models import ModelState
 from smartlite.engines.protocols import Engine
-from smartlite.errors import ModelNotFound
+from smartlite.errors import SmartLiteError
+
+_logger = logging.getLogger(__name__)
 
 _E = TypeVar("_E", bound=Engine)
 
 
 class EngineReplica(Generic[_E]):
-    """Holds started engines by model id.
+    """Holds engines by model id.
 
     Args:
-        load: Loads and starts the engines; called once, here, so that only a replica loads weights.
+        load: Loads and starts the engines that are there from the start; called once, here, so that only a replica
+            loads weights.
+        on_demand: The engines that are loaded when they are first asked for; their files are fetched in the
+            background, so that the first use does not wait for a download.
     """
 
-    def __init__(self, load: Callable[[], Mapping[str, _E]]) -> None:
-        self._engines = load()
+    def __init__(self, load: Callable[[], Mapping[str, _E]], on_demand: OnDemand[_E] | None = None) -> None:
+        self._pool = ModelPool(load(), on_demand)
+        if on_demand is not None and on_demand.models:
+            threading.Thread(target=_fetch, args=(on_demand,), name="fetch-models", daemon=True).start()
 
-    def engine(self, model: str) -> _E:
-        """The engine of a model.
+    def engine(self, model: str) -> AbstractAsyncContextManager[_E]:
+        """Lend the engine of a model: ``async with self.engine(request.model) as engine``.
 
         Raises:
-            ModelNotFound: 404, the model is not loaded here.
+            ModelNotFound: 404, no such model is served here.
+            ModelNotReady: 503, it could not be loaded for now.
+            EngineFailed: 500, it cannot be loaded.
         """
-        engine = self._engines.get(model)
-        if engine is None:
-            raise ModelNotFound(f"The model '{model}' is not loaded here.", "model")
-        return engine
+        return self._pool.lend(model)
+
+    async def model_states(self) -> dict[str, ModelState]:
+        """The state of every model of this replica, from memory."""
+        return self._pool.states()
 
     async def check_health(self) -> None:
         """Serve replaces the replica when this raises."""
-        for engine in self._engines.values():
-            await engine.check_health()
+        await self._pool.check_health()
 
     def __del__(self) -> None:
-        for engine in getattr(self, "_engines", {}).values():
-            engine.close()
+        pool = getattr(self, "_pool", None)
+        if pool is not None:
+            pool.close()
+
+
+def _fetch(on_demand: OnDemand[_E]) -> None:
+    for model in on_demand.models:
+        try:
+            on_demand.fetch(model)
+        except SmartLiteError as error:
+            # The first request for it tries again, and tells its client.
+            _logger.warning("a model was not fetched ahead", extra={"model": model, "reason": error.message})

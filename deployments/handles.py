@@ -7,24 +7,32 @@ nobody above knows whether a stage is a handle, a plain object or a test's fake.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, cast
 
 import grpc
-from ray import serve
 from ray.exceptions import RayActorError, RayError, TaskCancelledError
 from ray.serve.exceptions import BackPressureError, RayServeException
 from ray.serve.handle import DeploymentHandle
-from ray.serve.schema import DeploymentStatus
 
 from deployments.metrics import observe
+from smartlite.config import Settings
 from smartlite.domain.asr import TranscribeRequest, TranscriptEvent
+from smartlite.domain.embedding import EmbeddingEvent, EmbedRequest
 from smartlite.domain.llm import ChatEvent, ChatRequest
 from smartlite.domain.models import ModelDirectory, ModelState
 from smartlite.domain.pipeline import TurnEvent, VoiceTurnRequest
-from smartlite.domain.stages import StageState, StageStatus
 from smartlite.domain.tts import SpeakRequest, SpeechEvent
-from smartlite.errors import DeadlineExceeded, EngineFailed, Overloaded, ReplicaLost, SmartLiteError, Unavailable
+from smartlite.errors import (
+    DeadlineExceeded,
+    EngineFailed,
+    ModelNotFound,
+    Overloaded,
+    ReplicaLost,
+    SmartLiteError,
+    Unavailable,
+)
 from smartlite.metrics import STAGE_FIRST_EVENT_SECONDS, STAGE_SECONDS
 
 _logger = logging.getLogger(__name__)
@@ -32,23 +40,28 @@ _logger = logging.getLogger(__name__)
 _BY_REFERENCE_BYTES: Final = 1024 * 1024
 """Larger requests go through the object store: Serve's gRPC carries at most 4 MiB (measured: 5 MiB fails)."""
 
-_STATUS_AGE_S: Final = 1.0
-_STATUS_TIMEOUT_S: Final = 3.0
-_MODEL_STATES: Final[dict[StageState, ModelState]] = {"ready": "loaded", "starting": "loading", "unhealthy": "failed"}
-
 
 class RemoteStage:
     """Streams a method of a deployment, with deadlines, cancellation and our errors."""
 
     def __init__(self, handle: DeploymentHandle, name: str, first_event_timeout_s: float, next_event_timeout_s: float):
+        self._handle = handle
         self._small = handle.options(stream=True)
         self._large = handle.options(stream=True, _by_reference=True)
         self._name = name
         self._first_event_timeout_s = first_event_timeout_s
         self._next_event_timeout_s = next_event_timeout_s
 
-    async def stream(self, method: str, request: object, size_bytes: int = 0) -> AsyncGenerator[Any, None]:
+    async def stream(
+        self, method: str, request: object, size_bytes: int = 0, load_s: float = 0.0
+    ) -> AsyncGenerator[Any, None]:
         """Yield what the method yields; closing this generator cancels the work on the replica.
+
+        Args:
+            method: An asynchronous generator function of the deployment.
+            request: Its argument.
+            size_bytes: About how large that is.
+            load_s: How much longer the first event may take because a model may have to be loaded.
 
         Raises:
             Overloaded: 429, the deployment's queue is full.
@@ -60,7 +73,7 @@ class RemoteStage:
         handle = self._large if size_bytes > _BY_REFERENCE_BYTES else self._small
         response = getattr(handle, method).remote(request)
         began = time.monotonic()
-        timeout_s = self._first_event_timeout_s
+        timeout_s = self._first_event_timeout_s + load_s
         ended = False
         outcome = "cancelled"
         try:
@@ -89,6 +102,18 @@ class RemoteStage:
             outcome = "cancelled" if outcome == "streaming" else outcome
             observe(STAGE_SECONDS, time.monotonic() - began, stage=self._name, outcome=outcome)
 
+    async def model_states(self, timeout_s: float) -> Sequence[Mapping[str, ModelState]]:
+        """What every replica says of its models. Passes by the queue, so that a busy replica answers too.
+
+        Raises:
+            Unavailable: 503, some replica did not answer in time, or there is none.
+        """
+        try:
+            response = self._handle.broadcast("model_states")
+            return cast("Sequence[Mapping[str, ModelState]]", await response.results_async(timeout_s=timeout_s))
+        except (TimeoutError, RayError, RayServeException, grpc.RpcError) as error:
+            raise Unavailable(f"The {self._name} stage did not tell of its models: {type(error).__name__}.") from None
+
     def _translate(self, error: Exception) -> SmartLiteError:
         # An exception that crossed from an actor is an instance of its own class and of RayTaskError at once; its
         # text then holds a remote traceback, which no client may see. The bare exception is its cause.
@@ -109,28 +134,80 @@ class RemoteStage:
         return EngineFailed(f"The {self._name} stage failed on this request.")
 
 
-class RemoteASR(RemoteStage):
-    """ASRStage behind a handle."""
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where the requests for a model go."""
+
+    stage: RemoteStage
+    load_s: float
+    """How long it may take to load the model, where that is done when it is asked for."""
+
+
+def open_stages(handles: Mapping[str, DeploymentHandle], settings: Settings) -> dict[str, RemoteStage]:
+    """The deployments behind handles, by name."""
+    waits = (settings.first_event_timeout_s, settings.next_event_timeout_s)
+    return {name: RemoteStage(handle, name, *waits) for name, handle in handles.items()}
+
+
+def open_routes(stages: Mapping[str, RemoteStage], models: ModelDirectory, settings: Settings) -> dict[str, Route]:
+    """The way to every served model, by its id."""
+    return {
+        model.id: Route(
+            stages[model.deployment or model.task], settings.model_load_timeout_s if model.load == "on_demand" else 0.0
+        )
+        for model in models.models
+    }
+
+
+class RemoteModels:
+    """Models at the deployments that run them."""
+
+    def __init__(self, routes: Mapping[str, Route]) -> None:
+        self._routes = routes
+
+    def stream(self, model: str, method: str, request: object, size_bytes: int = 0) -> AsyncGenerator[Any, None]:
+        """As RemoteStage.stream, at the deployment of a model.
+
+        Raises:
+            ModelNotFound: 404, at once.
+        """
+        route = self._routes.get(model)
+        if route is None:
+            raise ModelNotFound(f"The model '{model[:64]}' is not served.", "model")
+        return route.stage.stream(method, request, size_bytes, route.load_s)
+
+
+class RemoteASR(RemoteModels):
+    """ASRStage behind handles."""
 
     def transcribe(self, request: TranscribeRequest) -> AsyncGenerator[TranscriptEvent, None]:
         """See ASRStage."""
-        return self.stream("transcribe", request, len(request.audio.data))
+        return self.stream(request.model, "transcribe", request, len(request.audio.data))
 
 
-class RemoteLLM(RemoteStage):
-    """LLMStage behind a handle."""
+class RemoteLLM(RemoteModels):
+    """LLMStage behind handles."""
 
     def chat(self, request: ChatRequest) -> AsyncGenerator[ChatEvent, None]:
         """See LLMStage."""
-        return self.stream("chat", request, sum(len(message.content) * 4 for message in request.messages))
+        size_bytes = sum(len(message.content) * 4 for message in request.messages)
+        return self.stream(request.model, "chat", request, size_bytes)
 
 
-class RemoteTTS(RemoteStage):
-    """TTSStage behind a handle."""
+class RemoteEmbedding(RemoteModels):
+    """EmbeddingStage behind handles."""
+
+    def embed(self, request: EmbedRequest) -> AsyncGenerator[EmbeddingEvent, None]:
+        """See EmbeddingStage."""
+        return self.stream(request.model, "embed", request, sum(len(text) * 4 for text in request.texts))
+
+
+class RemoteTTS(RemoteModels):
+    """TTSStage behind handles."""
 
     def speak(self, request: SpeakRequest) -> AsyncGenerator[SpeechEvent, None]:
         """See TTSStage."""
-        return self.stream("speak", request)
+        return self.stream(request.model, "speak", request)
 
 
 class RemotePipeline(RemoteStage):
@@ -139,54 +216,3 @@ class RemotePipeline(RemoteStage):
     def run_turn(self, request: VoiceTurnRequest) -> AsyncGenerator[TurnEvent, None]:
         """See PipelineStage."""
         return self.stream("run_turn", request, len(request.audio.data))
-
-
-class ServeStatusBoard:
-    """StatusBoard over Serve's controller: asks no model replica, so a busy one is still ready."""
-
-    def __init__(self, application: str, models: ModelDirectory) -> None:
-        self._application = application
-        self._models = models
-        self._lock = asyncio.Lock()
-        self._asked_at = float("-inf")
-        self._stages: tuple[StageStatus, ...] = ()
-
-    async def stages(self) -> tuple[StageStatus, ...]:
-        """Ask the controller, at most once a second; it is asked in a thread because Serve's call blocks."""
-        async with self._lock:
-            if time.monotonic() - self._asked_at > _STATUS_AGE_S:
-                try:
-                    async with asyncio.timeout(_STATUS_TIMEOUT_S):
-                        self._stages = await asyncio.to_thread(read_stages, self._application)
-                except (TimeoutError, RayError, RayServeException) as error:
-                    # The controller restarts by itself and replicas go on without it: the last answer still holds.
-                    _logger.warning("the controller did not answer", extra={"reason": type(error).__name__})
-                self._asked_at = time.monotonic()
-            return self._stages
-
-    async def models(self) -> Mapping[str, ModelState]:
-        """A model is as its stage is."""
-        states = {stage.name: _MODEL_STATES[stage.state] for stage in await self.stages()}
-        return {model.id: states.get(model.task, "loading") for model in self._models.models}
-
-
-def read_stages(application: str) -> tuple[StageStatus, ...]:
-    """Read the state of every deployment of an application. Blocks."""
-    overview = serve.status().applications.get(application)
-    if overview is None:
-        return ()
-    return tuple(_stage(name, status) for name, status in sorted(overview.deployments.items()))
-
-
-def _stage(name: str, status: Any) -> StageStatus:
-    ready = int(status.replica_states.get("RUNNING", 0))
-    wanted = sum(int(count) for state, count in status.replica_states.items() if state != "STOPPING")
-    if ready:
-        state: StageState = "ready"
-    elif status.status in {DeploymentStatus.UNHEALTHY, DeploymentStatus.DEPLOY_FAILED}:
-        state = "unhealthy"
-    else:
-        state = "starting"
-    message = "" if ready else (status.message or "no replica is running yet")
-    # Only the first line: what follows may be a traceback.
-    return StageStatus(name, state, cast("str", message).splitlines()[0] if message else "", ready, wanted)

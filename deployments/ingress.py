@@ -1,17 +1,26 @@
 """The ingress replica: the gateway's app over handles to the stages. Must not know routes."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from deployments.answer_head import send_head_with_body
-from deployments.handles import RemoteASR, RemoteLLM, RemotePipeline, RemoteTTS, ServeStatusBoard
+from deployments.handles import (
+    RemoteASR,
+    RemoteEmbedding,
+    RemoteLLM,
+    RemotePipeline,
+    RemoteTTS,
+    open_routes,
+    open_stages,
+)
 from deployments.loopback import bind_to_loopback
+from deployments.status import ServeStatusBoard
 from smartlite.api.app import create_app
 from smartlite.api.services import Services
-from smartlite.config import load_settings
+from smartlite.config import Settings, load_settings
 from smartlite.domain.models import ModelDirectory
 from smartlite.logging import configure_logging
 
@@ -22,33 +31,43 @@ _App = Callable[[_Message, _Receive, _Send], Awaitable[None]]
 
 
 class IngressDeployment:
-    """Builds the app once, on the replica, from its handles."""
+    """Builds the app once, on the replica, from its handles.
+
+    Args:
+        handles: The deployments that run models, by name.
+        pipeline: The pipeline.
+        models: Every served model, with the deployment that runs it.
+    """
 
     def __init__(
-        self,
-        asr: DeploymentHandle,
-        llm: DeploymentHandle,
-        tts: DeploymentHandle,
-        pipeline: DeploymentHandle,
-        models: ModelDirectory,
+        self, handles: Mapping[str, DeploymentHandle], pipeline: DeploymentHandle, models: ModelDirectory
     ) -> None:
         bind_to_loopback()
         send_head_with_body()
         settings = load_settings()
         configure_logging(settings.log_level)
-        waits = (settings.first_event_timeout_s, settings.next_event_timeout_s)
+        stages = open_stages(handles, settings)
+        routes = open_routes(stages, models, settings)
+        has_embedding = any(model.task == "embedding" for model in models.models)
         self._services = Services(
             settings=settings,
             models=models,
-            asr=RemoteASR(asr, "asr", *waits),
-            llm=RemoteLLM(llm, "llm", *waits),
-            tts=RemoteTTS(tts, "tts", *waits),
-            pipeline=RemotePipeline(pipeline, "pipeline", *waits),
-            status=ServeStatusBoard(serve.get_replica_context().app_name, models),
+            asr=RemoteASR(routes),
+            llm=RemoteLLM(routes),
+            tts=RemoteTTS(routes),
+            pipeline=RemotePipeline(pipeline, "pipeline", *_pipeline_waits(models, settings)),
+            status=ServeStatusBoard(serve.get_replica_context().app_name, models, stages),
+            embedding=RemoteEmbedding(routes) if has_embedding else None,
         )
 
     def __serve_build_asgi_app__(self) -> _App:
         return leave_request_id_to_serve(create_app(self._services))
+
+
+def _pipeline_waits(models: ModelDirectory, settings: Settings) -> tuple[float, float]:
+    """Longest waits for the first and for every further event of a turn, any of which may load a model."""
+    load_s = settings.model_load_timeout_s if any(model.load == "on_demand" for model in models.models) else 0.0
+    return settings.first_event_timeout_s + load_s, settings.next_event_timeout_s + load_s
 
 
 def leave_request_id_to_serve(app: _App) -> _App:

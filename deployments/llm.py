@@ -6,6 +6,7 @@ from contextlib import aclosing
 from itertools import chain
 
 from deployments.engine_replica import EngineReplica
+from deployments.model_pool import OnDemand
 from smartlite.domain.llm import ChatEvent, ChatRequest, TextDelta
 from smartlite.engines.protocols import LLMEngine
 
@@ -17,16 +18,22 @@ class LLMDeployment(EngineReplica[LLMEngine]):
         load: Loads and starts the engines, by model id; called once, here.
         frame_s: Text that comes within so many seconds of the last frame waits for the next token, since every
             message costs a hop; the first token never waits. 0 sends each token alone.
+        on_demand: The engines that are loaded when they are first asked for.
     """
 
-    def __init__(self, load: Callable[[], Mapping[str, LLMEngine]], frame_s: float) -> None:
-        super().__init__(load)
+    def __init__(
+        self,
+        load: Callable[[], Mapping[str, LLMEngine]],
+        frame_s: float,
+        on_demand: OnDemand[LLMEngine] | None = None,
+    ) -> None:
+        super().__init__(load, on_demand)
         self._frame_s = frame_s
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[ChatEvent, None]:
         """See LLMStage."""
-        engine = self.engine(request.model)
         async with (
+            self.engine(request.model) as engine,
             aclosing(engine.chat(request.messages, request.options)) as events,
             aclosing(join_deltas(events, self._frame_s)) as frames,
         ):

@@ -3,26 +3,24 @@
 import ctypes
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TypeVar
+from functools import partial
 
 from deployments.loopback import bind_to_loopback
+from deployments.model_pool import OnDemand
 from smartlite.codecs.limits import AudioLimits
 from smartlite.codecs.pool import DecoderPool
 from smartlite.config import Settings, load_settings
-from smartlite.domain.models import ModelFiles
-from smartlite.engines.protocols import ASREngine, Engine, LLMEngine, TTSEngine
-from smartlite.engines.registry import create_asr, create_llm, create_tts
+from smartlite.engines.protocols import Engine
+from smartlite.engines.registry import create
 from smartlite.logging import configure_logging
 from smartlite.models.catalog import ModelEntry
 from smartlite.models.store import ModelStore
 from smartlite.storage.objects import FsspecObjectStore
 
 _logger = logging.getLogger(__name__)
-
-_E = TypeVar("_E", bound=Engine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,36 +44,46 @@ def open_decoder() -> DecoderPool:
     return DecoderPool(limits)
 
 
-def load_asr(specs: Iterable[EngineSpec]) -> dict[str, ASREngine]:
-    """Load and start ASR engines by model id. Blocks: minutes where weights have to be fetched."""
-    return _load(specs, create_asr)
+def load_engines(specs: Iterable[EngineSpec]) -> dict[str, Engine]:
+    """Prepare this process, then load and start engines by model id.
 
-
-def load_llm(specs: Iterable[EngineSpec]) -> dict[str, LLMEngine]:
-    """Load and start LLM engines by model id. Blocks."""
-    return _load(specs, create_llm)
-
-
-def load_tts(specs: Iterable[EngineSpec]) -> dict[str, TTSEngine]:
-    """Load and start TTS engines by model id. Blocks."""
-    return _load(specs, create_tts)
-
-
-def _load(specs: Iterable[EngineSpec], create: Callable[[str, ModelFiles, dict[str, object]], _E]) -> dict[str, _E]:
+    Blocks: minutes where weights have to be fetched.
+    """
     bind_to_loopback()
     settings = load_settings()
     configure_logging(settings.log_level)
-    store = open_store(settings)
-    engines: dict[str, _E] = {}
-    for spec in specs:
-        began = time.monotonic()
-        engine = create(spec.engine, store.ensure_local(spec.entry), spec.options)
-        engine.start()
-        engines[spec.entry.id] = engine
-        seconds = round(time.monotonic() - began, 2)
-        _logger.info("model loaded", extra={"model": spec.entry.id, "engine": spec.engine, "seconds": seconds})
+    engines = {spec.entry.id: _load(spec, settings) for spec in specs}
     _trim_heap()
     return engines
+
+
+def on_demand(specs: Iterable[EngineSpec], max_loaded: int) -> OnDemand[Engine] | None:
+    """Describe engines that a replica loads when they are first asked for; None where there are none."""
+    by_model = {spec.entry.id: spec for spec in specs}
+    if not by_model:
+        return None
+    timeout_s = load_settings().model_load_timeout_s
+    return OnDemand(tuple(by_model), partial(_load_one, by_model), partial(_fetch_one, by_model), max_loaded, timeout_s)
+
+
+def _load_one(specs: Mapping[str, EngineSpec], model: str) -> Engine:
+    engine = _load(specs[model], load_settings())
+    _trim_heap()
+    return engine
+
+
+def _fetch_one(specs: Mapping[str, EngineSpec], model: str) -> None:
+    open_store(load_settings()).ensure_local(specs[model].entry)
+
+
+def _load(spec: EngineSpec, settings: Settings) -> Engine:
+    began = time.monotonic()
+    files = open_store(settings).ensure_local(spec.entry)
+    engine = create(spec.entry.task, spec.engine, files, spec.options)
+    engine.start()
+    seconds = round(time.monotonic() - began, 2)
+    _logger.info("model loaded", extra={"model": spec.entry.id, "engine": spec.engine, "seconds": seconds})
+    return engine
 
 
 def _trim_heap() -> None:

@@ -1,38 +1,37 @@
 """The pipeline replica: runs voice turns over handles to the stages. Must not know how a turn works."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 
 from ray.serve.handle import DeploymentHandle
 
-from deployments.handles import RemoteASR, RemoteLLM, RemoteTTS
+from deployments.handles import RemoteASR, RemoteLLM, RemoteTTS, open_routes, open_stages
 from deployments.loopback import bind_to_loopback
 from smartlite.codecs.encode import open_encoder
 from smartlite.codecs.whole import WholeFileEncoder
 from smartlite.config import load_settings
 from smartlite.domain.audio import SPEECH_SAMPLE_RATE_HZ, AudioFormat, SpeechEncoder
+from smartlite.domain.models import ModelDirectory
 from smartlite.domain.pipeline import TurnEvent, VoiceTurnRequest
 from smartlite.logging import configure_logging
 from smartlite.pipeline.voice import VoiceOptions, VoicePipeline
 
 
 class PipelineDeployment:
-    """A PipelineStage whose own stages are other deployments."""
+    """A PipelineStage whose own stages are other deployments.
 
-    def __init__(
-        self, asr: DeploymentHandle, llm: DeploymentHandle, tts: DeploymentHandle, options: VoiceOptions
-    ) -> None:
+    Args:
+        handles: The deployments that run models, by name.
+        models: Every served model, with the deployment that runs it.
+        options: Of the assistant.
+    """
+
+    def __init__(self, handles: Mapping[str, DeploymentHandle], models: ModelDirectory, options: VoiceOptions) -> None:
         bind_to_loopback()
         settings = load_settings()
         configure_logging(settings.log_level)
-        waits = (settings.first_event_timeout_s, settings.next_event_timeout_s)
-        self._voice = VoicePipeline(
-            RemoteASR(asr, "asr", *waits),
-            RemoteLLM(llm, "llm", *waits),
-            RemoteTTS(tts, "tts", *waits),
-            _open_encoder,
-            options,
-        )
+        routes = open_routes(open_stages(handles, settings), models, settings)
+        self._voice = VoicePipeline(RemoteASR(routes), RemoteLLM(routes), RemoteTTS(routes), _open_encoder, options)
 
     async def run_turn(self, request: VoiceTurnRequest) -> AsyncGenerator[TurnEvent, None]:
         """See PipelineStage."""

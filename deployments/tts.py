@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 
 from deployments.engine_replica import EngineReplica
+from deployments.model_pool import OnDemand
 from smartlite.domain.audio import AudioFormat, SpeechEncoder, cut
 from smartlite.domain.tts import SpeakRequest, SpeechChunk, SpeechEvent, SpeechFinished
 from smartlite.engines.protocols import TTSEngine
@@ -18,23 +19,29 @@ class TTSDeployment(EngineReplica[TTSEngine]):
     Args:
         load: Loads and starts the engines, by model id; called once, here.
         open_encoder: Opens a streaming encoder for a format, fed at the given rate.
+        on_demand: The engines that are loaded when they are first asked for.
     """
 
     def __init__(
-        self, load: Callable[[], Mapping[str, TTSEngine]], open_encoder: Callable[[AudioFormat, int], SpeechEncoder]
+        self,
+        load: Callable[[], Mapping[str, TTSEngine]],
+        open_encoder: Callable[[AudioFormat, int], SpeechEncoder],
+        on_demand: OnDemand[TTSEngine] | None = None,
     ) -> None:
-        super().__init__(load)
+        super().__init__(load, on_demand)
         self._open_encoder = open_encoder
 
     async def speak(self, request: SpeakRequest) -> AsyncGenerator[SpeechEvent, None]:
         """See TTSStage."""
-        engine = self.engine(request.model)
         encoder: SpeechEncoder | None = None
         began = time.monotonic()
         first_audio_s = 0.0
         duration_s = 0.0
         input_tokens = 0
-        async with aclosing(engine.synthesize(request.text, request.options)) as sentences:
+        async with (
+            self.engine(request.model) as engine,
+            aclosing(engine.synthesize(request.text, request.options)) as sentences,
+        ):
             async for sentence in sentences:
                 encoder = encoder or self._open_encoder(request.format, sentence.audio.sample_rate_hz)
                 duration_s += sentence.audio.duration_s

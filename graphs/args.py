@@ -1,16 +1,14 @@
 """The typed arguments of the graph: what ``serve_config.yaml`` may hold under ``args``.
 
-Must not know how they are used.
+Must not know how they are used, nor which models and engines there are.
 """
 
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from smartlite.domain.models import ModelTask
-from smartlite.engines.registry import parse_options
-from smartlite.errors import ConfigurationError, ModelNotFound
-from smartlite.models.catalog import Catalog
+from smartlite.domain.models import ModelLoad, ModelTask
+from smartlite.models.catalog import VoiceEntry
 
 
 class _Strict(BaseModel):
@@ -21,17 +19,31 @@ class ModelArgs(_Strict):
     """A model that a stage serves."""
 
     model: str
-    """Id in the catalog (``smartlite models list``)."""
+    """Id in the catalog (``smartlite models list``), or a new one where the engine needs no files of the catalog."""
     engine: str | None = None
     """Engine that runs it; none takes the catalog's."""
     options: dict[str, object] = {}
     """The engine's own options."""
+    load: ModelLoad = "startup"
+    """``startup``: with the replica; ``on_demand``: when it is first asked for, and closed again to make room."""
+    deployment: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")] | None = None
+    """Deployment whose replicas run it; none takes the stage's own, which has its name. A name of the operator's own
+    needs an entry under ``deployments``."""
+    aliases: tuple[Annotated[str, Field(min_length=1, max_length=128)], ...] = ()
+    """Further names, before the catalog's."""
+    languages: tuple[str, ...] = ()
+    """Of a model that is not in the catalog."""
+    voices: tuple[VoiceEntry, ...] = ()
+    """Of a TTS model that is not in the catalog."""
 
 
 class StageArgs(_Strict):
     """A stage and its models; the first is the default."""
 
     models: Annotated[list[ModelArgs], Field(min_length=1)]
+    max_loaded: Annotated[int, Field(ge=1)] = 2
+    """Models with ``load: on_demand`` that one replica keeps at once; the one used least recently is closed for the
+    next, unless a request works with it."""
 
     @field_validator("models")
     @classmethod
@@ -68,26 +80,11 @@ class PlatformArgs(_Strict):
     asr: StageArgs
     llm: LLMArgs
     tts: StageArgs
+    embedding: StageArgs | None = None
+    """None: vectors are not served."""
     pipeline: PipelineArgs = PipelineArgs()
 
     def stages(self) -> dict[ModelTask, StageArgs]:
         """Every model stage by its task."""
-        return {"asr": self.asr, "llm": self.llm, "tts": self.tts}
-
-    def check(self, catalog: Catalog) -> None:
-        """Check every model, engine and option against the catalog and the registry, before any replica starts.
-
-        Raises:
-            ConfigurationError: With the key, what was wrong, and the nearest right one.
-        """
-        for task, stage in self.stages().items():
-            for served in stage.models:
-                try:
-                    entry = catalog.find(served.model)
-                except ModelNotFound as error:
-                    raise ConfigurationError(error.message, f"args.{task}") from error
-                if entry.task != task:
-                    raise ConfigurationError(
-                        f"The model '{served.model}' does {entry.task}, not {task}.", f"args.{task}"
-                    )
-                parse_options(task, served.engine or entry.engine, served.options)
+        stages: dict[ModelTask, StageArgs] = {"asr": self.asr, "llm": self.llm, "tts": self.tts}
+        return stages if self.embedding is None else stages | {"embedding": self.embedding}

@@ -8,12 +8,12 @@ from pydantic import BaseModel, ValidationError
 from ray.serve.schema import ServeDeploySchema
 
 from graphs.args import PlatformArgs
+from graphs.plan import FIXED, Plan, make_plan
 from smartlite.errors import ConfigurationError
 from smartlite.models.catalog import Catalog
 from smartlite.strict import describe, dotted, nearest, nested_model
 
 BUILD_APP: Final = "graphs.platform:build_app"
-DEPLOYMENTS: Final = ("ingress", "pipeline", "asr", "llm", "tts")
 
 
 def read_serve_config(path: Path, catalog: Catalog) -> dict[str, Any]:
@@ -53,6 +53,12 @@ def platform_args(document: dict[str, Any]) -> PlatformArgs | None:
     return None
 
 
+def platform_plan(document: dict[str, Any], catalog: Catalog) -> Plan | None:
+    """Which deployment runs which models, if the platform's application is in a checked document."""
+    args = platform_args(document)
+    return None if args is None else make_plan(args, catalog)
+
+
 def _refuse_unknown(value: object, model: type[BaseModel], location: tuple[int | str, ...], path: Path) -> None:
     if isinstance(value, list):
         for index, item in enumerate(value):
@@ -72,16 +78,26 @@ def _refuse_unknown(value: object, model: type[BaseModel], location: tuple[int |
 
 def _check_application(application: Any, index: int, catalog: Catalog, path: Path) -> None:
     try:
-        PlatformArgs.model_validate(application.args).check(catalog)
+        plan = make_plan(PlatformArgs.model_validate(application.args), catalog)
     except ValidationError as error:
         key, sentence = describe(error, PlatformArgs)
         raise ConfigurationError(f"{path}: applications[{index}].args: {sentence}", key) from error
     except ConfigurationError as error:
         raise ConfigurationError(f"{path}: applications[{index}].args: {error.message}", error.param) from error
+    known = (*FIXED, *(deployment.name for deployment in plan.deployments))
     for number, deployment in enumerate(application.deployments):
-        if deployment.name not in DEPLOYMENTS:
+        if deployment.name not in known:
             raise ConfigurationError(
                 f"{path}: applications[{index}].deployments[{number}].name: there is no deployment '{deployment.name}'."
-                f"{nearest(deployment.name, DEPLOYMENTS)} Deployments: {', '.join(DEPLOYMENTS)}.",
+                f"{nearest(deployment.name, known)} Deployments: {', '.join(known)}.",
                 deployment.name,
+            )
+    described = {deployment.name for deployment in application.deployments}
+    for planned in plan.deployments:
+        # Serve's own numbers (a whole processor, no thread of its own for engines) would fit no model.
+        if described and planned.name not in described:
+            raise ConfigurationError(
+                f"{path}: applications[{index}].args: the model '{planned.models[0].entry.id}' names the deployment "
+                f"'{planned.name}', which has no entry under applications[{index}].deployments.",
+                planned.name,
             )

@@ -3,9 +3,9 @@
 from ray.serve import Application
 
 from graphs.args import PlatformArgs
-from graphs.stages import bind_asr, bind_ingress, bind_llm, bind_pipeline, bind_tts
+from graphs.plan import make_plan
+from graphs.stages import bind_ingress, bind_models, bind_pipeline
 from smartlite.config import load_settings
-from smartlite.domain.models import ModelDirectory
 from smartlite.models.catalog import Catalog
 from smartlite.models.catalog_file import load_catalog
 
@@ -21,12 +21,7 @@ def build_app(args: PlatformArgs) -> Application:
 
 def build_graph(args: PlatformArgs, catalog: Catalog) -> Application:
     """Bind the graph over the models of a catalog."""
-    args.check(catalog)
-    asr, llm, tts = bind_asr(args.asr, catalog), bind_llm(args.llm, catalog), bind_tts(args.tts, catalog)
-    pipeline = bind_pipeline(args.pipeline, asr, llm, tts)
-    served = ModelDirectory(
-        tuple(
-            catalog.find(model.model).served(model.engine) for stage in args.stages().values() for model in stage.models
-        )
-    )
-    return bind_ingress(served, asr, llm, tts, pipeline)
+    plan = make_plan(args, catalog)
+    stages = {deployment.name: bind_models(deployment, args) for deployment in plan.deployments}
+    directory = plan.directory()
+    return bind_ingress(directory, stages, bind_pipeline(args.pipeline, directory, stages))

@@ -1,5 +1,6 @@
 """Binds each kind of replica: plain class plus arguments to ``Application``. Must not know the whole graph."""
 
+from collections.abc import Mapping
 from functools import partial
 
 from ray import serve
@@ -8,48 +9,38 @@ from ray.serve import Application
 from deployments.asr import ASRDeployment
 from deployments.ingress import IngressDeployment
 from deployments.llm import LLMDeployment
-from deployments.loading import EngineSpec, load_asr, load_llm, load_tts, open_decoder
+from deployments.loading import EngineSpec, load_engines, on_demand, open_decoder
 from deployments.pipeline import PipelineDeployment
 from deployments.tts import TTSDeployment
-from graphs.args import LLMArgs, PipelineArgs, StageArgs
+from graphs.args import PipelineArgs, PlatformArgs
+from graphs.plan import PlannedDeployment
 from smartlite.codecs.encode import open_encoder
-from smartlite.domain.models import ModelDirectory
-from smartlite.models.catalog import Catalog
+from smartlite.domain.models import ModelDirectory, ModelLoad
 from smartlite.pipeline.voice import VoiceOptions
 
 
-def bind_asr(args: StageArgs, catalog: Catalog) -> Application:
-    """The ASR stage."""
-    return serve.deployment(ASRDeployment, name="asr").bind(partial(load_asr, _specs(args, catalog)), open_decoder)
+def bind_models(planned: PlannedDeployment, args: PlatformArgs) -> Application:
+    """The replicas that run some models, of the class that does their task."""
+    load = partial(load_engines, _specs(planned, "startup"))
+    later = on_demand(_specs(planned, "on_demand"), planned.max_loaded)
+    if planned.tasks == {"asr"}:
+        return serve.deployment(ASRDeployment, name=planned.name).bind(load, open_decoder, later)
+    if planned.tasks == {"tts"}:
+        return serve.deployment(TTSDeployment, name=planned.name).bind(load, open_encoder, later)
+    return serve.deployment(LLMDeployment, name=planned.name).bind(load, args.llm.frame_s, later)
 
 
-def bind_llm(args: LLMArgs, catalog: Catalog) -> Application:
-    """The LLM stage."""
-    return serve.deployment(LLMDeployment, name="llm").bind(partial(load_llm, _specs(args, catalog)), args.frame_s)
-
-
-def bind_tts(args: StageArgs, catalog: Catalog) -> Application:
-    """The TTS stage."""
-    return serve.deployment(TTSDeployment, name="tts").bind(partial(load_tts, _specs(args, catalog)), open_encoder)
-
-
-def bind_pipeline(args: PipelineArgs, asr: Application, llm: Application, tts: Application) -> Application:
-    """The pipeline over the three stages."""
+def bind_pipeline(args: PipelineArgs, models: ModelDirectory, stages: Mapping[str, Application]) -> Application:
+    """The pipeline over the model stages, by their names."""
     options = VoiceOptions(**args.model_dump())
-    return serve.deployment(PipelineDeployment, name="pipeline").bind(asr, llm, tts, options)
+    return serve.deployment(PipelineDeployment, name="pipeline").bind(dict(stages), models, options)
 
 
-def bind_ingress(
-    models: ModelDirectory, asr: Application, llm: Application, tts: Application, pipeline: Application
-) -> Application:
+def bind_ingress(models: ModelDirectory, stages: Mapping[str, Application], pipeline: Application) -> Application:
     """The gateway over everything."""
     ingress = serve.ingress()(IngressDeployment)
-    return serve.deployment(ingress, name="ingress").bind(asr, llm, tts, pipeline, models)
+    return serve.deployment(ingress, name="ingress").bind(dict(stages), pipeline, models)
 
 
-def _specs(args: StageArgs, catalog: Catalog) -> list[EngineSpec]:
-    return [
-        EngineSpec(entry, served.engine or entry.engine, served.options)
-        for served in args.models
-        for entry in [catalog.find(served.model)]
-    ]
+def _specs(planned: PlannedDeployment, load: ModelLoad) -> list[EngineSpec]:
+    return [EngineSpec(model.entry, model.engine, model.options) for model in planned.models if model.load == load]

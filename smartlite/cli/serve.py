@@ -64,17 +64,17 @@ def serve(
     instance = new_id("inst")
     os.environ |= ray_environment(settings, instance)
     from deployments.cluster import LocalCluster  # noqa: PLC0415 - after the environment is set
-    from graphs.config import platform_args, read_serve_config  # noqa: PLC0415
+    from graphs.config import platform_plan, read_serve_config  # noqa: PLC0415
 
     catalog = load_catalog(settings.catalog)
     document = read_serve_config(config, catalog)
     check_ports_free(ports_to_take(settings))
     progress = Progress()
-    args = platform_args(document)
-    if args is not None:
-        models = [served.model for stage in args.stages().values() for served in stage.models]
-        pull_missing(catalog, models, settings)
-        progress.ready("models", ", ".join(models))
+    plan = platform_plan(document, catalog)
+    if plan is not None:
+        # Those that are loaded on demand are fetched by their replicas, once everything runs.
+        pull_missing(catalog, [entry.id for entry in plan.to_fetch()], settings)
+        progress.ready("models", ", ".join(model.entry.id for model in plan.models if model.load == "startup"))
     cluster = LocalCluster(settings)
     previous = signal.signal(signal.SIGTERM, _raise_interrupt)
     try:

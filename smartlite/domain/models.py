@@ -10,6 +10,7 @@ from smartlite.errors import ModelNotFound, VoiceNotFound
 ModelTask = Literal["asr", "llm", "tts", "embedding"]
 ModelState = Literal["available", "loading", "loaded", "failed"]
 """``available``: loaded when it is first asked for."""
+ModelLoad = Literal["startup", "on_demand"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,9 @@ class ServedModel:
     languages: tuple[str, ...] = ()
     """ISO-639-1 codes; empty where the model does not say."""
     voices: tuple[Voice, ...] = ()
+    load: ModelLoad = "startup"
+    deployment: str = ""
+    """Name of the deployment that runs it; empty: the task's own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,24 +31,22 @@ def check_config(path: Path, catalog: Catalog) -> tuple[Finding, Wanted]:
     Returns:
         What was found, and what it asks for; where it cannot be read, the catalog's default set stands for it.
     """
-    from graphs.config import platform_args, read_serve_config  # noqa: PLC0415 - it imports Ray, which takes a second
+    from graphs.config import platform_plan, read_serve_config  # noqa: PLC0415 - it imports Ray, which takes a second
 
     default = Wanted(
         tuple(entry.id for entry in catalog.default), tuple({entry.engine: None for entry in catalog.default})
     )
     try:
-        args = platform_args(read_serve_config(path, catalog))
+        plan = platform_plan(read_serve_config(path, catalog), catalog)
     except ConfigurationError as error:
         if path.exists():
             return Finding(_AREA, "serve config", "problem", error.message, f"mend {path}"), default
         mend = "run in the folder that holds serve_config.yaml, or name one with --config"
         return Finding(_AREA, "serve config", "problem", f"{path}: there is no such file", mend), default
-    if args is None:
+    if plan is None:
         return Finding(_AREA, "serve config", "warning", f"{path} does not deploy the platform"), default
-    served = [model for stage in args.stages().values() for model in stage.models]
     wanted = Wanted(
-        tuple(model.model for model in served),
-        tuple({model.engine or catalog.find(model.model).engine: None for model in served}),
+        tuple(model.entry.id for model in plan.models), tuple({model.engine: None for model in plan.models})
     )
     return Finding(_AREA, "serve config", "ok", f"{path}: {', '.join(wanted.models)}"), wanted
 

@@ -15,7 +15,7 @@ import pytest
 from fastapi import FastAPI
 from openai import AsyncOpenAI
 
-from benchmarks.clips import wav
+from benchmarks.clips import wav as wav_file
 from deployments.asr import ASRDeployment
 from deployments.llm import LLMDeployment
 from deployments.tts import TTSDeployment
@@ -34,6 +34,10 @@ from smartlite.domain.stages import StageStatus
 from smartlite.engines.registry import create_asr, create_llm, create_tts
 from smartlite.errors import AudioEmpty, AudioInvalid
 from smartlite.pipeline.voice import VoiceOptions, VoicePipeline
+from tests.real_platform import platform, question, wav
+
+__all__ = ["platform", "question", "wav"]  # fixtures of tests.real_platform
+_USE_THE_PLATFORM = ("tests/conformance/", "tests/platform/")
 
 VOICE = Voice("fake", "A sine tone", "en-US", ("alloy", "nova"))
 MODELS = ModelDirectory(
@@ -43,6 +47,11 @@ MODELS = ModelDirectory(
         ServedModel("fake-tts", "tts", "fake", 1_767_225_602, "smartlite", ("tts-1", "tts-1-hd"), ("en",), (VOICE,)),
     )
 )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The real platform starts when everything that does without it is through: it would slow the rest down."""
+    items.sort(key=lambda item: item.nodeid.startswith(_USE_THE_PLATFORM))
 
 
 class WavDecoder:
@@ -84,7 +93,7 @@ class PlainEncoder:
 
     def finish(self) -> bytes:
         data = b"".join(self._kept)
-        return wav(data) if self._whole and self._format == "wav" else data
+        return wav_file(data) if self._whole and self._format == "wav" else data
 
 
 class FixedStatus:
@@ -179,4 +188,4 @@ async def openai_client(app: FastAPI) -> AsyncIterator[AsyncOpenAI]:
 def speech_wav() -> bytes:
     """Two seconds of a 16 kHz tone, which the fake engine hears as four words."""
     samples = 0.3 * np.sin(2 * np.pi * 440 / RECOGNITION_SAMPLE_RATE_HZ * np.arange(2 * RECOGNITION_SAMPLE_RATE_HZ))
-    return wav((samples * 32767).astype("<i2").tobytes(), RECOGNITION_SAMPLE_RATE_HZ)
+    return wav_file((samples * 32767).astype("<i2").tobytes(), RECOGNITION_SAMPLE_RATE_HZ)

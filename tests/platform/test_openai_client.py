@@ -7,8 +7,8 @@ import openai
 import pytest
 from openai import OpenAI
 
-from tests.platform.conftest import QUESTION
 from tests.platform.hearing import duration_s, word_error_rate
+from tests.real_platform import QUESTION
 
 pytestmark = [pytest.mark.serve, pytest.mark.models, pytest.mark.enable_socket, pytest.mark.timeout(400)]
 

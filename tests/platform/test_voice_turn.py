@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.platform.conftest import QUESTION
 from tests.platform.hearing import PCM_RATE_HZ, duration_s, word_error_rate
+from tests.real_platform import QUESTION
 
 pytestmark = [pytest.mark.serve, pytest.mark.models, pytest.mark.enable_socket, pytest.mark.timeout(400)]
 

@@ -1,0 +1,39 @@
+"""A running platform, recordings, the client for Node, and the matrix that the session fills."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.context import GERMAN, Context
+from tests.conformance.matrix import PAGE, Matrix
+from tests.conformance.node_cells import install
+from tests.platform.running import RunningPlatform
+
+
+@pytest.fixture(scope="session")
+def context(platform: RunningPlatform, question: bytes, tmp_path_factory: pytest.TempPathFactory) -> Context:
+    """The platform, and recordings to send to it."""
+    folder = tmp_path_factory.mktemp("recordings")
+    (folder / "question.wav").write_bytes(question)
+    command = ["espeak-ng", "-v", "de", "-s", "140", "--stdout", "--", GERMAN]
+    (folder / "german.wav").write_bytes(subprocess.run(command, check=True, capture_output=True, timeout=30).stdout)
+    return Context(platform.url, folder / "question.wav", folder / "german.wav")
+
+
+@pytest.fixture(scope="session")
+def node_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the client for Node."""
+    folder = tmp_path_factory.mktemp("node")
+    install(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def matrix() -> Iterator[Matrix]:
+    """Filled by every cell; written when all of them were tried."""
+    matrix = Matrix()
+    yield matrix
+    if matrix.is_whole:
+        PAGE.write_text(matrix.page(), encoding="utf-8")

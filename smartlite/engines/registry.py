@@ -5,6 +5,7 @@ from typing import Any, Final, cast
 from pydantic import ValidationError
 
 from smartlite.domain.models import ModelFiles, ModelTask
+from smartlite.engines.coqui import Coqui
 from smartlite.engines.fake import FakeASR, FakeLLM, FakeTTS
 from smartlite.engines.faster_whisper import FasterWhisper
 from smartlite.engines.llama_cpp import LlamaCpp
@@ -21,7 +22,7 @@ from smartlite.strict import describe, nearest
 ENGINES: Final[dict[ModelTask, dict[str, type[Any]]]] = {
     "asr": {"openai_upstream": UpstreamASR, "faster_whisper": FasterWhisper, "fake": FakeASR},
     "llm": {"openai_upstream": UpstreamLLM, "llama_cpp": LlamaCpp, "transformers": TransformersLLM, "fake": FakeLLM},
-    "tts": {"openai_upstream": UpstreamTTS, "onnx_vits": OnnxVITS, "fake": FakeTTS},
+    "tts": {"openai_upstream": UpstreamTTS, "onnx_vits": OnnxVITS, "coqui": Coqui, "fake": FakeTTS},
     "embedding": {
         "openai_upstream": UpstreamEmbedding,
     },

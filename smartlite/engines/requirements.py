@@ -102,6 +102,13 @@ REQUIREMENTS: Final[dict[str, Requirements]] = {
         sees_gpu=_torch_sees_gpu,
         gpu_hint="install a build of torch for your CUDA driver",
     ),
+    "coqui": Requirements(
+        packages=(Package("coqui-tts", "TTS"), Package("torch", "torch")),
+        install=_TORCH_EXTRA,
+        programs=(Program(PROGRAM, INSTALL_COMMAND),),
+        sees_gpu=_torch_sees_gpu,
+        gpu_hint="install a build of torch for your CUDA driver",
+    ),
     "fake": Requirements(),
 }
 """By the engine's name in the registry."""

@@ -29,6 +29,7 @@ WEIGHTS = {
     "llama_cpp": "smollm2-135m-instruct",
     "transformers": "smollm2-135m-instruct-transformers",
     "onnx_vits": "en_US-joe-medium",
+    "coqui": "en_US-joe-medium-coqui",
 }
 """A small model of the catalog for every engine that needs one; a new engine without a line here fails."""
 

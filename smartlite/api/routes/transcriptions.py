@@ -3,7 +3,7 @@
 Must not know engines or codecs: what kind of recording it is, the ASR stage finds out.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from typing import Any, Final
 
@@ -15,36 +15,44 @@ from smartlite.api.forms import check_fields, form_openapi
 from smartlite.api.multipart import read_form
 from smartlite.api.observation import Observation, ObservationDep
 from smartlite.api.openapi import COMMON_ERRORS, error_responses
+from smartlite.api.schemas.transcription_form import Granularity, TranscriptionForm, TranslationForm
 from smartlite.api.schemas.transcriptions import (
-    DetectedLanguage,
-    Granularity,
     TextDeltaEvent,
     TextDoneEvent,
     TranscriptionAnswer,
-    TranscriptionForm,
     TranslationAnswer,
-    TranslationForm,
     VerboseAnswer,
+    detected,
     json_answer,
+    logprobs,
+    token_usage,
     verbose_answer,
 )
 from smartlite.api.services import Services, ServicesDep
 from smartlite.api.sse import Event, sse_response
 from smartlite.api.streaming import stopped_when_client_leaves
 from smartlite.api.subtitles import to_srt, to_vtt
+from smartlite.api.transcription_request import (
+    caption_limits,
+    check_supported,
+    preprocessing,
+    transcription_options,
+    translation_options,
+)
 from smartlite.domain.asr import (
     Segment,
-    TranscribeOptions,
     TranscribeRequest,
     Transcript,
     TranscriptFinished,
     TranscriptInfo,
 )
-from smartlite.errors import EngineFailed, UnsupportedParameter
+from smartlite.domain.captions import Caption, cut_captions, segment_captions
+from smartlite.errors import EngineFailed
 
 router = APIRouter(prefix="/audio", tags=["Audio"])
 
 _FILE: Final = "The recording: wav, mp3, flac, ogg, opus, m4a, mp4, webm. Its content decides the format, not its name."
+_NO_END: Final = "The speech recognition ended without an answer."
 _TEXTS: Final = {"schema": {"type": "string"}}
 
 
@@ -72,30 +80,15 @@ async def create_transcription(request: Request, services: ServicesDep, observat
     """Text of a recording in its own language, whole or as it is recognised."""
     form = await read_form(request, services.settings.max_upload_bytes)
     fields = check_fields(form.fields, TranscriptionForm)
-    if fields.response_format == "diarized_json":
-        raise UnsupportedParameter(
-            "'response_format' cannot be 'diarized_json': no served model tells speakers apart.", "response_format"
-        )
-    if fields.include:
-        raise UnsupportedParameter("'include' cannot be 'logprobs': no served model gives them.", "include")
-    if fields.stream and fields.response_format not in ("json", "text"):
-        raise UnsupportedParameter(
-            f"'stream' needs the response_format 'json' or 'text', not '{fields.response_format}'.", "stream"
-        )
+    check_supported(fields)
     model = services.models.resolve(fields.model, "asr")
-    options = TranscribeOptions(
-        language=fields.language,
-        prompt=fields.prompt,
-        temperature=fields.temperature,
-        word_timestamps=fields.response_format == "verbose_json" and "word" in fields.timestamp_granularities,
-    )
-    asked = TranscribeRequest(form.audio, model.id, options)
+    asked = TranscribeRequest(form.audio, model.id, transcription_options(fields), preprocessing(fields))
     if fields.stream:
         return await sse_response(request, _events(services, asked, observation))
     transcript = await _transcribe(request, services, asked, observation)
     if fields.response_format == "json":
-        return _json(json_answer(transcript))
-    return _render(transcript, asked, fields.response_format, fields.timestamp_granularities)
+        return _json(json_answer(transcript, asked.options.logprobs))
+    return _render(transcript, asked, fields, fields.timestamp_granularities)
 
 
 @router.post(
@@ -110,12 +103,11 @@ async def create_translation(request: Request, services: ServicesDep, observatio
     form = await read_form(request, services.settings.max_upload_bytes)
     fields = check_fields(form.fields, TranslationForm)
     model = services.models.resolve(fields.model, "asr")
-    options = TranscribeOptions(task="translate", prompt=fields.prompt, temperature=fields.temperature)
-    asked = TranscribeRequest(form.audio, model.id, options)
+    asked = TranscribeRequest(form.audio, model.id, translation_options(fields), preprocessing(fields))
     transcript = await _transcribe(request, services, asked, observation)
     if fields.response_format == "json":
         return _json(TranslationAnswer(text=transcript.text))
-    return _render(transcript, asked, fields.response_format, ("segment",))
+    return _render(transcript, asked, fields, ("segment",))
 
 
 async def _transcribe(
@@ -135,7 +127,7 @@ async def _transcribe(
                 case TranscriptFinished():
                     finished = event
     if info is None or finished is None:
-        raise EngineFailed("The speech recognition ended without an answer.")
+        raise EngineFailed(_NO_END)
     _note_times(observation, finished)
     return Transcript(info, tuple(segments), finished)
 
@@ -144,21 +136,33 @@ async def _events(
     services: Services, asked: TranscribeRequest, observation: Observation
 ) -> AsyncGenerator[Event, None]:
     text = ""
-    languages: tuple[DetectedLanguage, ...] = ()
+    info: TranscriptInfo | None = None
+    finished = False
+    segments: list[Segment] = []
     async with aclosing(services.asr.transcribe(asked)) as events:
         async for event in events:
             match event:
                 case TranscriptInfo():
-                    languages = (DetectedLanguage(code=event.language),)
+                    info = event
                 case Segment():
+                    segments.append(event)
                     # The leading space of the first segment is no part of the text, see Transcript.text.
                     delta = event.text if text else event.text.lstrip()
                     text += delta
                     if delta:
-                        yield TextDeltaEvent(delta=delta).model_dump()
+                        tokens = logprobs((event,)) if asked.options.logprobs else None
+                        yield TextDeltaEvent(delta=delta, logprobs=tokens).model_dump(exclude_none=True)
                 case TranscriptFinished():
+                    finished = True
                     _note_times(observation, event)
-    yield TextDoneEvent(text=text, languages=languages if text else ()).model_dump()
+    if info is None or not finished:
+        raise EngineFailed(_NO_END)
+    yield TextDoneEvent(
+        text=text,
+        languages=detected(info.language, text),
+        logprobs=logprobs(segments) if asked.options.logprobs else None,
+        usage=token_usage(info.duration_s, segments),
+    ).model_dump(exclude_none=True)
 
 
 def _note_times(observation: Observation, finished: TranscriptFinished) -> None:
@@ -167,17 +171,28 @@ def _note_times(observation: Observation, finished: TranscriptFinished) -> None:
 
 
 def _render(
-    transcript: Transcript, asked: TranscribeRequest, response_format: str, granularities: tuple[Granularity, ...]
+    transcript: Transcript,
+    asked: TranscribeRequest,
+    fields: TranscriptionForm | TranslationForm,
+    granularities: tuple[Granularity, ...],
 ) -> Response:
-    match response_format:
+    match fields.response_format:
         case "verbose_json":
             return _json(verbose_answer(transcript, asked.options.task, granularities))
         case "srt":
-            return PlainTextResponse(to_srt(transcript.segments), media_type="application/x-subrip; charset=utf-8")
+            captions = _captions(transcript, fields)
+            return PlainTextResponse(to_srt(captions), media_type="application/x-subrip; charset=utf-8")
         case "vtt":
-            return PlainTextResponse(to_vtt(transcript.segments), media_type="text/vtt")
+            return PlainTextResponse(to_vtt(_captions(transcript, fields)), media_type="text/vtt")
         case _:
             return PlainTextResponse(transcript.text + "\n")
+
+
+def _captions(transcript: Transcript, fields: TranscriptionForm | TranslationForm) -> Iterable[Caption]:
+    limits = caption_limits(fields)
+    if limits is None:
+        return segment_captions(transcript.segments)
+    return cut_captions(transcript.segments, limits, transcript.info.duration_s)
 
 
 def _json(answer: BaseModel) -> Response:

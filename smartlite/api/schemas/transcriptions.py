@@ -1,52 +1,18 @@
-"""Wire format of transcriptions and translations, as OpenAI has it. Must not know how they are made."""
+"""Answers and events of transcriptions and translations, as OpenAI has them. Must not know how they are made."""
 
 import math
-from typing import Annotated, Literal
+from collections.abc import Iterable
+from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
+from smartlite.api.schemas.transcription_form import Granularity
 from smartlite.domain.asr import Segment, Task, Transcript, Word
 from smartlite.domain.languages import language_name
+from smartlite.domain.logprobs import TokenLogprob
 
-ModelName = Annotated[str, Field(min_length=1, max_length=256)]
-Temperature = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Granularity = Literal["word", "segment"]
-
-
-class TranslationForm(BaseModel):
-    """Fields of ``POST /v1/audio/translations`` beside ``file``; others are ignored, as OpenAI ignores them."""
-
-    model: ModelName = Field(description="Model id or alias, as `GET /v1/models` lists them.", examples=["whisper-1"])
-    prompt: str | None = Field(
-        None, description="Text that precedes the recording: names, spelling, style. Taken as English by Whisper."
-    )
-    response_format: Literal["json", "text", "srt", "verbose_json", "vtt"] = Field(
-        "json", description="Form of the answer."
-    )
-    temperature: Temperature = Field(0.0, description="Sampling temperature from 0 to 1; 0 is the most likely text.")
-
-
-class TranscriptionForm(BaseModel):
-    """Fields of ``POST /v1/audio/transcriptions`` beside ``file``; others are ignored, as OpenAI ignores them."""
-
-    model: ModelName = Field(description="Model id or alias, as `GET /v1/models` lists them.", examples=["whisper-1"])
-    language: Annotated[str, Field(max_length=64)] | None = Field(
-        None, description="ISO-639-1 code of what is spoken, such as `en`; detected when absent.", examples=["en"]
-    )
-    prompt: str | None = Field(None, description="Text that precedes the recording: names, spelling, style.")
-    response_format: Literal["json", "text", "srt", "verbose_json", "vtt", "diarized_json"] = Field(
-        "json", description="Form of the answer. `diarized_json` is refused: no served model tells speakers apart."
-    )
-    temperature: Temperature = Field(0.0, description="Sampling temperature from 0 to 1; 0 is the most likely text.")
-    timestamp_granularities: tuple[Granularity, ...] = Field(
-        ("segment",), description="What `verbose_json` lists with its times. `timestamp_granularities[]` is taken too."
-    )
-    include: tuple[Literal["logprobs"], ...] = Field(
-        (), description="`logprobs` is refused: no served model gives them. `include[]` is taken too."
-    )
-    stream: bool = Field(
-        False, description="Send `transcript.text.delta` and `.done` events as segments are recognised (json, text)."
-    )
+AUDIO_TOKENS_PER_S: Final = 50
+"""Positions that Whisper's encoder makes of a second (Radford et al., 2022, section 2.2: 10 ms frames, stride 2)."""
 
 
 class _Answer(BaseModel):
@@ -58,6 +24,31 @@ class DurationUsage(_Answer):
 
     type: Literal["duration"] = "duration"
     seconds: float
+
+
+class InputTokenDetails(_Answer):
+    """What the tokens that were read stand for."""
+
+    audio_tokens: int
+
+
+class TokenUsage(_Answer):
+    """Usage counted in tokens: a prompt's are not counted, tokens of texts that were given up are not either."""
+
+    type: Literal["tokens"] = "tokens"
+    input_tokens: int
+    input_token_details: InputTokenDetails
+    output_tokens: int
+    """As the model wrote them, those for times included."""
+    total_tokens: int
+
+
+class Logprob(_Answer):
+    """One token of the text and its probability."""
+
+    token: str
+    bytes: tuple[int, ...]
+    logprob: float
 
 
 class DetectedLanguage(_Answer):
@@ -72,6 +63,8 @@ class TranscriptionAnswer(_Answer):
     text: str
     languages: tuple[DetectedLanguage, ...]
     """Empty where nothing was said."""
+    logprobs: tuple[Logprob, ...] | None = None
+    """Where they were asked for."""
     usage: DurationUsage
 
 
@@ -122,6 +115,7 @@ class TextDeltaEvent(_Answer):
 
     type: Literal["transcript.text.delta"] = "transcript.text.delta"
     delta: str
+    logprobs: tuple[Logprob, ...] | None = None
 
 
 class TextDoneEvent(_Answer):
@@ -130,12 +124,18 @@ class TextDoneEvent(_Answer):
     type: Literal["transcript.text.done"] = "transcript.text.done"
     text: str
     languages: tuple[DetectedLanguage, ...]
+    logprobs: tuple[Logprob, ...] | None = None
+    usage: TokenUsage | None = None
+    """OpenAI's clients take tokens only here; absent where the engine does not tell what it wrote."""
 
 
-def json_answer(transcript: Transcript) -> TranscriptionAnswer:
+def json_answer(transcript: Transcript, with_logprobs: bool) -> TranscriptionAnswer:
     """Answer in ``json``."""
     return TranscriptionAnswer(
-        text=transcript.text, languages=detected(transcript), usage=DurationUsage(seconds=_seconds(transcript))
+        text=transcript.text,
+        languages=detected(transcript.info.language, transcript.text),
+        logprobs=logprobs(transcript.segments) if with_logprobs else None,
+        usage=DurationUsage(seconds=_seconds(transcript)),
     )
 
 
@@ -153,9 +153,27 @@ def verbose_answer(transcript: Transcript, task: Task, granularities: tuple[Gran
     )
 
 
-def detected(transcript: Transcript) -> tuple[DetectedLanguage, ...]:
+def detected(language: str, text: str) -> tuple[DetectedLanguage, ...]:
     """The language of what was said; nothing said has none."""
-    return (DetectedLanguage(code=transcript.info.language),) if transcript.text else ()
+    return (DetectedLanguage(code=language),) if text else ()
+
+
+def logprobs(segments: Iterable[Segment]) -> tuple[Logprob, ...]:
+    """The tokens of some segments, in order."""
+    return tuple(_logprob(token) for segment in segments for token in segment.logprobs)
+
+
+def token_usage(duration_s: float, segments: Iterable[Segment]) -> TokenUsage | None:
+    """Count what was read and written; None where the engine gave text and no tokens."""
+    segments = tuple(segments)
+    written = sum(len(segment.tokens) for segment in segments)
+    if not written and segments:
+        return None
+    read = math.ceil(duration_s * AUDIO_TOKENS_PER_S)
+    details = InputTokenDetails(audio_tokens=read)
+    return TokenUsage(
+        input_tokens=read, input_token_details=details, output_tokens=written, total_tokens=read + written
+    )
 
 
 def _seconds(transcript: Transcript) -> float:
@@ -179,6 +197,10 @@ def _segment(segment: Segment) -> VerboseSegment:
 
 def _word(word: Word) -> VerboseWord:
     return VerboseWord(word=word.text, start=round(word.start_s, 3), end=round(word.end_s, 3))
+
+
+def _logprob(token: TokenLogprob) -> Logprob:
+    return Logprob(token=token.token, bytes=tuple(token.data), logprob=_finite(token.logprob))
 
 
 def _finite(value: float) -> float:

@@ -204,7 +204,7 @@ BAD_FIELDS = [
     ({"model": "whisper-1", "temperature": "NaN"}, "invalid_value", "temperature"),
     ({"model": "whisper-1", "temperature": "1.01"}, "invalid_value", "temperature"),
     ({"model": "whisper-1", "temperature": "1e999"}, "invalid_value", "temperature"),
-    ({"model": "whisper-1", "include[]": "logprobs"}, "unsupported_parameter", "include"),
+    ({"model": "whisper-1", "include[]": "logprobs", "response_format": "text"}, "unsupported_parameter", "include"),
     ({"model": "whisper-1", "include": "everything"}, "invalid_value", "include[0]"),
     ({"model": "whisper-1", "timestamp_granularities[]": "syllable"}, "invalid_value", "timestamp_granularities[0]"),
     ({"model": "whisper-1", "stream": "perhaps"}, "invalid_type", "stream"),

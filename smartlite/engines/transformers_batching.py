@@ -113,8 +113,11 @@ class Batcher:
         self._lock = threading.Lock()
 
     def start(self) -> None:
-        """Start the computing thread."""
-        self._manager.start()
+        """Start the computing thread: as the library does it, but a process that just ends need not wait for it."""
+        manager = self._manager
+        manager.background_thread_status.clear()
+        manager._generation_thread = threading.Thread(target=manager._run_generation_loop, daemon=True)
+        manager._generation_thread.start()
 
     def add(self, prompt: Sequence[int], max_tokens: int, answer: Answer) -> None:
         """Begin a request. Its prompt and ``max_tokens`` fit into a request's tokens.

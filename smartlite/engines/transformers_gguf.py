@@ -53,9 +53,13 @@ def _convert(gguf: Path, dtype: Any, library: Any, folder: Path) -> None:
     shutil.rmtree(arriving, ignore_errors=True)  # of a process that was killed
     reader.tqdm = partial(reader.tqdm, disable=True)  # the library's own switch for progress bars forgets this one
     safe: dict[str, Any] = {"gguf_file": gguf.name, "trust_remote_code": False, "local_files_only": True}
-    plain = library.GgufConfig(dequantize=True)  # else it would look for GPU kernels on a hub
+    plain = library.GgufConfig(dequantize=True)
     model = library.AutoModelForCausalLM.from_pretrained(gguf.parent, dtype=dtype, quantization_config=plain, **safe)
     tokenizer = library.AutoTokenizer.from_pretrained(gguf.parent, **safe)
+    # It is plain now; where the library still holds it for packed it would not save it.
+    model.hf_quantizer = None
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
     try:
         model.save_pretrained(arriving)
         tokenizer.save_pretrained(arriving)

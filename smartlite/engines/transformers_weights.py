@@ -60,13 +60,21 @@ def load_model(files: ModelFiles, options: TorchOptions) -> LoadedModel:
             gguf = _find_gguf(files)
             read_gguf_header(gguf)
             source, arguments = converted(gguf, dtype, library)
+        quantization = _quantization(library, torch, options)
+        if "gguf_file" in arguments:
+            if quantization is not None:
+                raise ConfigurationError(
+                    f"{directory} cannot be written: the GGUF model cannot be made ready for quantization.",
+                    "quantization",
+                )
+            quantization = library.GgufConfig(dequantize=True)  # else it would look for GPU kernels on a hub
         tokenizer = library.AutoTokenizer.from_pretrained(source, **_OFFLINE, **arguments)
         model, report = library.AutoModelForCausalLM.from_pretrained(
             source,
             dtype=dtype,
             device_map=_device_map(torch, options),
             attn_implementation=options.attention,
-            quantization_config=_quantization(library, torch, options),
+            quantization_config=quantization,
             use_safetensors=True,
             output_loading_info=True,
             **_OFFLINE,

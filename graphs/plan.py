@@ -81,6 +81,8 @@ def make_plan(args: PlatformArgs, catalog: Catalog) -> Plan:
 
 def _plan_model(task: ModelTask, index: int, served: ModelArgs, catalog: Catalog) -> PlannedModel:
     where = f"{task}.models[{index}]"
+    if served.engine is not None:
+        parse_options(task, served.engine, served.options)
     entry = _find(task, served, catalog, where)
     if entry.task != task:
         raise ConfigurationError(f"The model '{served.model}' does {entry.task}, not {task}.", f"args.{task}")

@@ -51,6 +51,12 @@ def test_the_gpu_profile_shares_one_gpu_in_fractions() -> None:
         ("{threads: 1, parallel: 4", "{threads: 1, paralel: 4", "Did you mean 'parallel'?"),
         ("- model: en_US-joe-medium", "- model: whisper-base", "does asr, not tts"),
         ("- name: tts", "- name: ttss", "there is no deployment 'ttss'. Did you mean 'tts'?"),
+        (
+            "- model: whisper-tiny.en",
+            "- deployment: asr-english\n            model: whisper-tiny.en",
+            "the deployment 'asr-english', which has no entry under applications[0].deployments",
+        ),
+        ("- model: whisper-tiny.en", "- load: lazily\n            model: whisper-tiny.en", "'startup' or 'on_demand'"),
         ("- name: smartlite", "- nam: smartlite", "unknown key 'applications[0].nam'. Did you mean 'name'?"),
         ("proxy_location: HeadOnly", "proxy_location: [", "not YAML"),
         ("num_replicas: 2 ", "num_replicas: two ", "num_replicas"),

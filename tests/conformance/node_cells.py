@@ -28,8 +28,8 @@ REASONS: Final = {
 
 def install(folder: Path) -> None:
     """Put the script and the client that package-lock.json pins (with its hash) into a folder."""
-    for name in ("package.json", "package-lock.json", "cells.mjs"):
-        shutil.copy(FOLDER / name, folder)
+    for path in FOLDER.glob("*.*"):
+        shutil.copy(path, folder)
     done = subprocess.run(
         [BIN / "node", BIN.parent / "lib/node_modules/npm/bin/npm-cli.js", "ci", "--no-audit", "--no-fund"],
         cwd=folder,

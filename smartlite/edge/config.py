@@ -17,6 +17,8 @@ PURE_POST_ROUTES = (
     "/v1/audio/speech",
     "/v1/audio/transcriptions",
     "/v1/chat/completions",
+    "/v1/embeddings",
+    "/v1/responses",
     "/v1/voice/turns",
 )
 """POST routes that compute and store nothing: one that was running on a replica that died may be run again."""

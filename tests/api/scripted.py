@@ -12,6 +12,7 @@ import httpx
 from starlette.types import ASGIApp, Message
 
 from smartlite.domain.asr import TranscribeRequest, TranscriptEvent
+from smartlite.domain.embedding import EmbeddingEvent, EmbedRequest
 from smartlite.domain.llm import ChatEvent, ChatRequest
 from smartlite.domain.pipeline import TurnEvent, VoiceTurnRequest
 from smartlite.domain.tts import SpeakRequest, SpeechEvent
@@ -23,7 +24,7 @@ _TIMEOUT_S = 10.0
 
 
 class ScriptedStage(Generic[RequestT, EventT]):
-    """Any of the four stages: gives what it was told to give, notes what it was asked, and that it was closed.
+    """Any of the stages: gives what it was told to give, notes what it was asked, and that it was closed.
 
     Args:
         events: Given to each request, in order.
@@ -54,12 +55,13 @@ class ScriptedStage(Generic[RequestT, EventT]):
         finally:
             self.closed.set()
 
-    transcribe = chat = speak = run_turn = play
+    transcribe = chat = speak = embed = run_turn = play
 
 
 ScriptedASR = ScriptedStage[TranscribeRequest, TranscriptEvent]
 ScriptedLLM = ScriptedStage[ChatRequest, ChatEvent]
 ScriptedTTS = ScriptedStage[SpeakRequest, SpeechEvent]
+ScriptedEmbedding = ScriptedStage[EmbedRequest, EmbeddingEvent]
 ScriptedPipeline = ScriptedStage[VoiceTurnRequest, TurnEvent]
 
 

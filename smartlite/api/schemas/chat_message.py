@@ -18,7 +18,7 @@ CallId = Annotated[str, Field(min_length=1, max_length=MAX_ID_CHARACTERS)]
 
 def list_or_text(value: object) -> str:
     """Tell the branches of a field apart by the JSON type, so that an error speaks of the one that was meant."""
-    return "list" if isinstance(value, list) else "text"
+    return "a list" if isinstance(value, list) else "a text"
 
 
 class InputAudio(BaseModel):
@@ -40,7 +40,8 @@ class ContentPart(BaseModel):
 
 
 Content = Annotated[
-    Annotated[str, Tag("text")] | Annotated[list[ContentPart], Field(min_length=1, max_length=MAX_PARTS), Tag("list")],
+    Annotated[str, Tag("a text")]
+    | Annotated[list[ContentPart], Field(min_length=1, max_length=MAX_PARTS), Tag("a list")],
     Discriminator(list_or_text),
 ]
 

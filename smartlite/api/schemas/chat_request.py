@@ -15,11 +15,11 @@ MAX_MODEL_CHARACTERS: Final = 256
 ModelName = Annotated[str, Field(min_length=1, max_length=MAX_MODEL_CHARACTERS)]
 
 Stop = Annotated[
-    Annotated[str, Field(min_length=1, max_length=MAX_STOP_CHARACTERS), Tag("text")]
+    Annotated[str, Field(min_length=1, max_length=MAX_STOP_CHARACTERS), Tag("a text")]
     | Annotated[
         list[Annotated[str, Field(min_length=1, max_length=MAX_STOP_CHARACTERS)]],
         Field(max_length=MAX_STOPS),
-        Tag("list"),
+        Tag("a list"),
     ],
     Discriminator(list_or_text),
 ]

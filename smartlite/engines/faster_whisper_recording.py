@@ -4,6 +4,7 @@ Must not know event loops or who waits. Imports the library: only ``FasterWhispe
 """
 
 import dataclasses
+import math
 import threading
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -11,22 +12,23 @@ from typing import Any, Final
 import numpy as np
 from faster_whisper import WhisperModel
 from faster_whisper.audio import pad_or_trim
-from faster_whisper.transcribe import restore_speech_timestamps
-from faster_whisper.vad import SpeechTimestampsMap, VadOptions, get_speech_timestamps
 from numpy.typing import NDArray
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, RuntimeException
 
 from smartlite.domain.asr import Segment, TranscriptInfo, Word
 from smartlite.domain.audio import RECOGNITION_SAMPLE_RATE_HZ
+from smartlite.engines.byte_level import token_bytes
+from smartlite.engines.language_choice import choose_language
+from smartlite.engines.speech_cut import Speech
+from smartlite.engines.step_threads import Stopped
+from smartlite.engines.token_logprobs import WindowLogprobs
+from smartlite.engines.whisper_request import WhisperRequest
 
 LIBRARY_ERRORS: Final = (RuntimeError, ValueError, MemoryError, Fail, InvalidArgument, RuntimeException)
 """What CTranslate2, faster-whisper and onnxruntime (for voice activity) raise."""
 
-_FRAMES_PER_S: Final = 100
-
-
-class Stopped(Exception):
-    """Nobody waits for this recording any more."""
+_WINDOW_FRAMES: Final = 3000
+_LEAST_PROBABILITY: Final = 1e-10
 
 
 class Recording(WhisperModel):  # type: ignore[misc]  # the library has no types
@@ -42,43 +44,36 @@ class Recording(WhisperModel):  # type: ignore[misc]  # the library has no types
         self._stopped = threading.Event()
         self._first_window: tuple[NDArray[np.float32], Any] | None = None
         self._segments: Iterator[Any] = iter(())
+        self._request: Any = None
         self._duration_s = 0.0
-        self._times: SpeechTimestampsMap | None = None
+        self._speech: Any = None
+        self._logprobs: WindowLogprobs | None = None
         self._count = 0
 
     def stop(self) -> None:
         """Make the running step, and every later one, raise Stopped as soon as it can. Called from any thread."""
         self._stopped.set()
 
-    def begin(
-        self, samples: NDArray[np.float32], language: str | None, vad: VadOptions | None, settings: dict[str, Any]
-    ) -> TranscriptInfo:
+    def begin(self, samples: NDArray[np.float32], request: WhisperRequest, **settings: Any) -> TranscriptInfo:
         """Find speech and tell the language. Blocks: 3 ms per second of audio, and one encoding to detect a language.
 
         Args:
             samples: Shape (n,), at 16 kHz.
-            language: A code that the model knows; None detects it.
-            vad: How to find speech; None takes everything for speech.
+            request: Checked against this model.
             settings: Further arguments of the library's ``transcribe``.
 
         Returns:
-            Where there is no speech and no language was given: English with probability 0.
+            Where there is no speech and no language was given: a possible one with probability 0.
         """
         self._check_stopped()
+        self._request = request
         self._duration_s = len(samples) / RECOGNITION_SAMPLE_RATE_HZ
-        chunks = [{"start": 0, "end": len(samples)}] if len(samples) else []
-        if vad is not None:
-            chunks = get_speech_timestamps(samples, vad)
-            self._check_stopped()
-        if not chunks:
-            given = language is not None or not self.model.is_multilingual
-            return TranscriptInfo(language or "en", 1.0 if given else 0.0, self._duration_s)
-        # Not the library's collect_chunks: it copies all that came before for every chunk.
-        speech = np.concatenate([samples[chunk["start"] : chunk["end"]] for chunk in chunks])
-        segments, info = self.transcribe(speech, language=language, vad_filter=False, **settings)
-        if vad is not None:
-            self._times = SpeechTimestampsMap(chunks, RECOGNITION_SAMPLE_RATE_HZ)
-            segments = restore_speech_timestamps(segments, chunks, RECOGNITION_SAMPLE_RATE_HZ)
+        self._speech = speech = Speech(samples, request.cut)
+        self._check_stopped()
+        if not speech.stretches:
+            language, probability = request.without_speech
+            return TranscriptInfo(language, probability, self._duration_s)
+        segments, info = self.transcribe(speech.samples, vad_filter=False, **(_arguments(request) | settings))
         self._segments = iter(segments)
         return TranscriptInfo(info.language, float(info.language_probability), self._duration_s)
 
@@ -88,24 +83,24 @@ class Recording(WhisperModel):  # type: ignore[misc]  # the library has no types
         found = next(self._segments, None)
         if found is None:
             return None
-        start_s = self._within(found.start)
-        words = []
-        for word in found.words or ():
-            word_start_s = self._within(word.start)
-            end_s = max(word_start_s, self._within(word.end))
-            words.append(Word(word.word.strip(), word_start_s, end_s, float(word.probability)))
+        words = tuple(self._words(found.words or ()))
+        speech = self._speech
+        start_s = words[0].start_s if words else speech.original_s(found.start)
+        end_s = words[-1].end_s if words else speech.original_s(found.end, is_end=True)
+        text_tokens = [token for token in found.tokens if token < self._first_special]
         segment = Segment(
             id=self._count,
             start_s=start_s,
-            end_s=max(start_s, self._within(found.end)),
+            end_s=max(start_s, end_s),
             text=found.text,
             tokens=tuple(found.tokens),
-            seek=self._original_frame(found.seek),
+            seek=speech.original_frame(found.seek),
             temperature=float(found.temperature or 0.0),
             avg_logprob=float(found.avg_logprob),
             compression_ratio=float(found.compression_ratio),
             no_speech_prob=float(found.no_speech_prob),
-            words=tuple(words),
+            words=words,
+            logprobs=self._logprobs.take(text_tokens) if self._logprobs else (),
         )
         self._count += 1
         return segment
@@ -125,13 +120,39 @@ class Recording(WhisperModel):  # type: ignore[misc]  # the library has no types
         encoded = self.encode(window)
         self._first_window = (window, encoded)
         probabilities = [(token[2:-2], float(p)) for token, p in self.model.detect_language(encoded)[0]]
-        return *probabilities[0], probabilities
+        return *choose_language(dict(probabilities), self._request.languages), probabilities
+
+    def get_prompt(self, tokenizer: Any, previous_tokens: list[int], *_: Any, **__: Any) -> list[int]:
+        """Tokens that a window's text follows. The library's own may become longer than the model takes."""
+        context = self._request.context(previous_tokens)
+        return [*([tokenizer.sot_prev, *context] if context else []), *tokenizer.sot_sequence]
 
     def generate_with_fallback(self, encoder_output: Any, prompt: list[int], tokenizer: Any, options: Any) -> Any:
         """Decode a window at one temperature after the other until the result is good enough."""
         temperatures = self._until_stopped(options.temperatures)
         options = dataclasses.replace(options, temperatures=temperatures)
-        return super().generate_with_fallback(encoder_output, prompt, tokenizer, options)
+        outcome = super().generate_with_fallback(encoder_output, prompt, tokenizer, options)
+        if self._request.logprobs:
+            tokens = [token for token in outcome[0].sequences_ids[0] if token < tokenizer.eot]
+            self._logprobs = self._judge(encoder_output, tokens, tokenizer)
+        return outcome
+
+    def _judge(self, encoder_output: Any, tokens: list[int], tokenizer: Any) -> WindowLogprobs:
+        """Ask the model how likely each token of a window's text was, given those before it."""
+        (aligned,) = self.model.align(encoder_output, tokenizer.sot_sequence, [tokens], _WINDOW_FRAMES)
+        logprobs = [math.log(max(p, _LEAST_PROBABILITY)) for p in aligned.text_token_probs]
+        return WindowLogprobs(tokens, logprobs, lambda token: token_bytes(self.hf_tokenizer.id_to_token(token)))
+
+    def _words(self, words: Sequence[Any]) -> Iterator[Word]:
+        for word in words:
+            middle_s = (word.start + word.end) / 2
+            start_s = self._speech.original_s(word.start, middle_s=middle_s)
+            end_s = max(start_s, self._speech.original_s(word.end, middle_s=middle_s))
+            yield Word(word.word.strip(), start_s, end_s, float(word.probability))
+
+    @property
+    def _first_special(self) -> int:
+        return int(self.hf_tokenizer.token_to_id("<|endoftext|>"))
 
     def _until_stopped(self, temperatures: Sequence[float]) -> Iterator[float]:
         for temperature in temperatures:
@@ -142,12 +163,20 @@ class Recording(WhisperModel):  # type: ignore[misc]  # the library has no types
         if self._stopped.is_set():
             raise Stopped
 
-    def _within(self, seconds: float) -> float:
-        """Whisper's timestamps count in a window of 30 s and may lie behind the end of a shorter recording."""
-        return min(max(float(seconds), 0.0), self._duration_s)
 
-    def _original_frame(self, frame: int) -> int:
-        if self._times is None:
-            return int(frame)
-        start_s = float(self._times.get_original_time(frame / _FRAMES_PER_S))
-        return round(start_s * _FRAMES_PER_S)
+def _arguments(request: WhisperRequest) -> dict[str, Any]:
+    """A request in the library's words."""
+    arguments: dict[str, Any] = {
+        "task": request.task,
+        "language": request.language,
+        "initial_prompt": list(request.prompt) or None,
+        "temperature": request.temperatures,
+        "word_timestamps": request.word_timestamps,
+        "beam_size": request.beam_size,
+        "best_of": request.best_of,
+        "patience": request.patience,
+        "condition_on_previous_text": request.condition_on_previous_text,
+    }
+    if request.length_penalty is not None:
+        arguments["length_penalty"] = request.length_penalty
+    return arguments

@@ -192,8 +192,8 @@ async def test_a_language_younger_than_the_model_is_refused(base: FasterWhisper)
 @pytest.mark.models
 async def test_a_prompt_cannot_smuggle_in_special_tokens(tiny_en: FasterWhisper, espeak: Speak) -> None:
     prompt = "A walk in the garden.<|endoftext|><|startoftranscript|><|notimestamps|>"
-    tokens = tiny_en._settings(TranscribeOptions(prompt=prompt))["initial_prompt"]
-    assert tokens == tiny_en._settings(TranscribeOptions(prompt="A walk in the garden."))["initial_prompt"]
+    assert tiny_en._facts is not None
+    assert tiny_en._facts.encode(prompt) == tiny_en._facts.encode("A walk in the garden.")
     _, segments = await _transcribe(
         tiny_en, espeak("A house stands here. It has a garden with many trees."), prompt=prompt
     )
@@ -227,7 +227,8 @@ async def test_closing_the_engine_ends_running_and_waiting_requests_with_503(mod
 @pytest.mark.models
 async def test_a_step_that_hangs_makes_the_engine_unhealthy(model_files: Find) -> None:
     engine = _started(model_files("whisper-tiny.en"), stuck_after_s=1)
-    engine._steps[object()] = -10.0
+    assert engine._steps is not None
+    engine._steps._began[object()] = -10.0
     with pytest.raises(EngineFailed, match="longer than 1 s"):
         await engine.check_health()
     engine.close()

@@ -1,17 +1,28 @@
 """How often a recording computes: once for a window, and never again when nobody waits."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from smartlite.domain.asr import TranscribeOptions
 from smartlite.domain.audio import AudioChunk
 from smartlite.domain.models import ModelFiles
+from smartlite.engines.step_threads import Stopped
+from smartlite.engines.whisper_options import WhisperOptions
+from smartlite.engines.whisper_request import WhisperModelFacts, WhisperRequest, resolve_request
 
 pytestmark = pytest.mark.models
 
 Speak = Callable[..., AudioChunk]
+
+
+def _request(temperatures: tuple[float, ...] = (0.0,), **options: Any) -> WhisperRequest:
+    facts = WhisperModelFacts("base", multilingual=True, knows=lambda code: True, encode=lambda text: [])
+    request = resolve_request(TranscribeOptions(**options), WhisperOptions(vad=False), facts)
+    return replace(request, temperatures=temperatures)
 
 
 class CountingModel:
@@ -55,17 +66,15 @@ def recording(loaded: Any) -> Any:
 
 def test_a_window_whose_language_was_detected_is_encoded_once(recording: Any, espeak: Speak) -> None:
     model = recording.model
-    recording.begin(espeak("The garden has many trees.").samples, None, None, {})
+    recording.begin(espeak("The garden has many trees.").samples, _request())
     assert recording.next_segment() is not None
     assert model.encodings == 1
 
 
 def test_a_stopped_recording_computes_no_further_window(recording: Any, espeak: Speak) -> None:
-    from smartlite.engines.faster_whisper_recording import Stopped
-
     model = recording.model
     samples = np.tile(espeak("The garden has many trees.").samples, 20)
-    recording.begin(samples, "en", None, {"temperature": 0.0})
+    recording.begin(samples, _request(language="en"))
     recording.next_segment()
     assert (model.encodings, model.decodings) == (1, 1)
     recording.stop()
@@ -75,8 +84,6 @@ def test_a_stopped_recording_computes_no_further_window(recording: Any, espeak: 
 
 
 def test_a_stopped_recording_tries_no_further_temperature(recording: Any, espeak: Speak) -> None:
-    from smartlite.engines.faster_whisper_recording import Stopped
-
     model = recording.model
     generate = model.generate
 
@@ -85,8 +92,8 @@ def test_a_stopped_recording_tries_no_further_temperature(recording: Any, espeak
         return generate(*args, **kwargs)
 
     model.generate = generate_and_stop
-    impossible = {"temperature": (0.0, 0.2, 0.4), "log_prob_threshold": 1.0}
-    recording.begin(espeak("The garden has many trees.").samples, "en", None, impossible)
+    samples = espeak("The garden has many trees.").samples
+    recording.begin(samples, _request((0.0, 0.2, 0.4), language="en"), log_prob_threshold=1.0)
     with pytest.raises(Stopped):
         recording.next_segment()
     assert model.decodings == 1

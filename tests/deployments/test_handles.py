@@ -9,11 +9,15 @@ import pytest
 from ray.exceptions import ActorDiedError, RayTaskError
 from ray.serve.exceptions import BackPressureError, RayServeException
 
-from deployments.handles import RemoteStage
+from deployments.handles import RemoteStage, RemoteTTS, Route, open_routes
+from smartlite.config import Settings
+from smartlite.domain.models import ModelDirectory, ServedModel
+from smartlite.domain.tts import SpeakRequest, SynthesizeOptions
 from smartlite.errors import (
     AudioEmpty,
     DeadlineExceeded,
     EngineFailed,
+    ModelNotFound,
     Overloaded,
     ReplicaLost,
     SmartLiteError,
@@ -36,6 +40,22 @@ class Response:
         self.cancelled = True
 
 
+class Broadcast:
+    """What every replica answers, one event each."""
+
+    def __init__(self, events: tuple[object, ...]) -> None:
+        self._events = events
+
+    async def results_async(self, *, timeout_s: float) -> list[object]:
+        async with asyncio.timeout(timeout_s):
+            if ... in self._events:
+                await asyncio.Event().wait()
+        for event in self._events:
+            if isinstance(event, BaseException):
+                raise event
+        return list(self._events)
+
+
 class Handle:
     """Satisfies what RemoteStage uses of a DeploymentHandle."""
 
@@ -55,10 +75,18 @@ class Handle:
     def verb(self) -> "Handle":
         return self
 
+    @property
+    def speak(self) -> "Handle":
+        return self
+
     def remote(self, _request: object) -> Response:
         self.response = Response(self._play())
         LAST.append(self)
         return self.response
+
+    def broadcast(self, method: str) -> "Broadcast":
+        assert method == "model_states"
+        return Broadcast(self.events)
 
     async def _play(self) -> AsyncGenerator[object, None]:
         for event in self.events:
@@ -136,3 +164,55 @@ async def test_a_large_request_goes_through_the_object_store() -> None:
     assert LAST[-1].by_reference
     await drain(stage(1), size_bytes=1024 * 1024)
     assert not LAST[-1].by_reference
+
+
+async def test_a_first_event_may_take_longer_where_a_model_may_have_to_be_loaded() -> None:
+    class LateHandle(Handle):
+        def options(self, **options: object) -> "LateHandle":
+            return self
+
+        async def _play(self) -> AsyncGenerator[object, None]:
+            await asyncio.sleep(0.05)
+            yield 1
+
+    remote = RemoteStage(LateHandle(), "tts", 0.01, 5)  # type: ignore[arg-type]
+    with pytest.raises(DeadlineExceeded):
+        await drain(remote)
+    assert [event async for event in remote.stream("verb", "request", load_s=5)] == [1]
+
+
+MODELS = ModelDirectory(
+    (
+        ServedModel("plain", "tts", "fake", 0, "me"),
+        ServedModel("late", "tts", "fake", 0, "me", load="on_demand", deployment="tts-late"),
+    )
+)
+
+
+def test_every_model_has_a_route_to_the_deployment_that_runs_it() -> None:
+    settings = Settings(model_load_timeout_s=7)
+    stages = {"tts": stage(), "tts-late": stage()}
+    routes = open_routes(stages, MODELS, settings)
+    assert routes == {"plain": Route(stages["tts"], 0.0), "late": Route(stages["tts-late"], 7.0)}
+
+
+async def test_a_request_goes_to_the_deployment_of_its_model() -> None:
+    tts = RemoteTTS(open_routes({"tts": stage("from tts"), "tts-late": stage("from tts-late")}, MODELS, Settings()))
+    late, plain, unknown = (
+        SpeakRequest(model, "Hi", SynthesizeOptions("a"), "wav") for model in ("late", "plain", "x")
+    )
+    assert [str(event) async for event in tts.speak(late)] == ["from tts-late"]
+    assert [str(event) async for event in tts.speak(plain)] == ["from tts"]
+    with pytest.raises(ModelNotFound):
+        tts.speak(unknown)
+
+
+@pytest.mark.parametrize("failure", [..., ActorDiedError(), RayServeException("gone"), grpc.RpcError()])
+async def test_replicas_that_do_not_tell_of_their_models_are_unavailable(failure: object) -> None:
+    with pytest.raises(Unavailable):
+        await stage({"late": "loaded"}, failure).model_states(0.01)
+
+
+async def test_every_replica_tells_of_its_models() -> None:
+    told = await stage({"late": "loaded"}, {"late": "available"}).model_states(1)
+    assert list(told) == [{"late": "loaded"}, {"late": "available"}]

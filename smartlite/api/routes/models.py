@@ -1,21 +1,46 @@
-"""``/v1/models``: every name that requests may use. Must not know where models come from."""
+"""``/v1/models``: every name that requests may use, and the state of its model. Must not know where models come from.
 
-from fastapi import APIRouter
+The list is asked for often and changes seldom: it is rendered once for each change of a state.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Request, Response
 
 from smartlite.api.openapi import error_responses
 from smartlite.api.schemas.models import ModelList, ModelObject
-from smartlite.api.services import ServicesDep
+from smartlite.api.services import Services, ServicesDep
+from smartlite.domain.models import ModelState, ServedModel
 
 router = APIRouter(tags=["Models"])
 
 
-@router.get("/models", summary="List models", responses=error_responses(405))
-async def list_models(services: ServicesDep) -> ModelList:
+@dataclass(frozen=True, slots=True)
+class _Rendered:
+    states: Mapping[str, ModelState]
+    body: bytes
+
+
+@router.get("/models", summary="List models", response_model=ModelList, responses=error_responses(405))
+async def list_models(request: Request, services: ServicesDep) -> Response:
     """Ids first, then aliases such as `whisper-1` and `tts-1`."""
-    return ModelList(data=[ModelObject.of(name, model) for name, model in services.models.names()])
+    states = await services.status.models()
+    rendered: _Rendered | None = getattr(request.app.state, "rendered_models", None)
+    if rendered is None or rendered.states != states:
+        listed = [_describe(services, name, model, states) for name, model in services.models.names()]
+        rendered = _Rendered(dict(states), ModelList(data=listed).model_dump_json().encode())
+        request.app.state.rendered_models = rendered
+    return Response(rendered.body, media_type="application/json")
 
 
 @router.get("/models/{model:path}", summary="Retrieve a model", responses=error_responses(404, 405))
 async def retrieve_model(model: str, services: ServicesDep) -> ModelObject:
     """By id or alias; an alias is answered under its own name."""
-    return ModelObject.of(model, services.models.find(model))
+    found = services.models.find(model)
+    return _describe(services, model, found, await services.status.models())
+
+
+def _describe(services: Services, name: str, model: ServedModel, states: Mapping[str, ModelState]) -> ModelObject:
+    is_default = services.models.default(model.task).id == model.id
+    return ModelObject.of(name, model, states.get(model.id, "loading"), is_default)

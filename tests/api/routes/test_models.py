@@ -1,9 +1,18 @@
 """The list of models through the official client, and names that do not exist."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import ClassVar
+
 import httpx
 import openai
 import pytest
 from openai import AsyncOpenAI
+
+from smartlite.api.app import create_app
+from smartlite.api.services import Services
+from smartlite.domain.models import ModelDirectory, ModelState
+from tests.conftest import MODELS, FixedStatus
 
 
 async def test_ids_and_aliases_are_listed(openai_client: AsyncOpenAI) -> None:
@@ -18,7 +27,51 @@ async def test_what_is_known_here_is_told_besides(client: httpx.AsyncClient) -> 
     model = (await client.get("/v1/models/tts-1")).json()
     assert model["root"] == "fake-tts"
     assert (model["task"], model["engine"], model["languages"]) == ("tts", "fake", ["en"])
-    assert model["voices"] == [{"id": "fake", "name": "A sine tone", "language": "en-US", "aliases": ["alloy", "nova"]}]
+    assert model["aliases"] == ["tts-1", "tts-1-hd"]
+    assert model["voices"] == [
+        {
+            "id": "fake",
+            "name": "A sine tone",
+            "language": "en-US",
+            "languages": ["en-US"],
+            "aliases": ["alloy", "nova"],
+        }
+    ]
+
+
+class ChangingStatus(FixedStatus):
+    """A StatusBoard whose models change."""
+
+    states: ClassVar[dict[str, ModelState]] = {"fake-asr": "loaded", "fake-llm": "failed", "fake-tts": "available"}
+
+    async def models(self) -> Mapping[str, ModelState]:
+        return dict(self.states)
+
+
+async def test_every_name_tells_the_state_of_its_model_as_it_changes(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = create_app(replace(services, status=ChangingStatus()))
+
+    async def states() -> dict[str, str]:
+        listed = (await client.get("/v1/models")).json()["data"]
+        return {model["id"]: model["state"] for model in listed if model["task"] != "llm"}
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
+        asr = {"fake-asr": "loaded", "whisper-1": "loaded"}
+        assert await states() == asr | dict.fromkeys(("fake-tts", "tts-1", "tts-1-hd"), "available")
+        monkeypatch.setitem(ChangingStatus.states, "fake-tts", "loading")
+        assert await states() == asr | dict.fromkeys(("fake-tts", "tts-1", "tts-1-hd"), "loading")
+        assert (await client.get("/v1/models/gpt-4o-mini")).json()["state"] == "failed"
+
+
+async def test_the_first_model_of_a_task_is_its_default(services: Services) -> None:
+    second = replace(MODELS.models[0], id="second-asr", aliases=(), load="on_demand")
+    app = create_app(replace(services, models=ModelDirectory((*MODELS.models, second))))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
+        listed = {model["id"]: model for model in (await client.get("/v1/models")).json()["data"]}
+    assert (listed["fake-asr"]["default"], listed["fake-asr"]["load"]) == (True, "startup")
+    assert (listed["second-asr"]["default"], listed["second-asr"]["load"]) == (False, "on_demand")
 
 
 @pytest.mark.parametrize("name", ["fake-llm", "gpt-4o-mini", "fake/llm"])

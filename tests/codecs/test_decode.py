@@ -160,10 +160,14 @@ def test_the_rate_that_is_asked_for_comes_out() -> None:
 
 
 @pytest.mark.parametrize("name", ["an mp3", "an Ogg of Opus", "an m4a", "a FLAC", "a WAV at 192 kHz"])
-def test_samples_equal_those_of_faster_whispers_own_decoder(name: str) -> None:
+def test_samples_are_in_time_and_level_those_of_faster_whispers_own_decoder(name: str) -> None:
     audio = pytest.importorskip("faster_whisper.audio", exc_type=ImportError)
     data, _ = hostile.HARMLESS[name]
-    np.testing.assert_array_equal(decode(data), audio.decode_audio(io.BytesIO(data)))
+    ours, theirs = decode(data), audio.decode_audio(io.BytesIO(data))
+    assert len(ours) == len(theirs)
+    # Its resampler is the shorter one, so what lies at the ends and above 7 kHz differs.
+    error = (ours - theirs)[400:-400]
+    assert np.sqrt(np.mean(error**2)) < 0.01 * np.sqrt(np.mean(theirs**2))
 
 
 def test_an_id3_tag_may_precede_mp3_aac_and_flac() -> None:

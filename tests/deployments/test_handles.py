@@ -199,7 +199,7 @@ def test_every_model_has_a_route_to_the_deployment_that_runs_it() -> None:
 async def test_a_request_goes_to_the_deployment_of_its_model() -> None:
     tts = RemoteTTS(open_routes({"tts": stage("from tts"), "tts-late": stage("from tts-late")}, MODELS, Settings()))
     late, plain, unknown = (
-        SpeakRequest(model, "Hi", SynthesizeOptions("a"), "wav") for model in ("late", "plain", "x")
+        SpeakRequest("Hi", model, SynthesizeOptions("a"), "wav") for model in ("late", "plain", "x")
     )
     assert [str(event) async for event in tts.speak(late)] == ["from tts-late"]
     assert [str(event) async for event in tts.speak(plain)] == ["from tts"]

@@ -3,16 +3,14 @@
 Must not know models or their ids.
 """
 
-import asyncio
 import re
 import shutil
-import subprocess
-import threading
 import unicodedata
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
+from smartlite.engines.child_process import ChildProcess, run_program
 from smartlite.errors import ConfigurationError, EngineFailed
 
 PROGRAM: Final = "espeak-ng"
@@ -61,7 +59,7 @@ class EspeakNG:
                 f"Install it with: {INSTALL_COMMAND}"
             )
         try:
-            self._call(_Child(), "a")
+            self._call("a")
         except EngineFailed as error:
             raise ConfigurationError(
                 f"{self._program} does not speak with the voice '{self._voice}': {error.message}", "espeak.voice"
@@ -92,25 +90,21 @@ class EspeakNG:
         Raises:
             EngineFailed: As ``phonemize``.
         """
-        return (self._parse(self._call(_Child(), clause), 1) or [""])[0]
+        return (self._parse(self._call(clause), 1) or [""])[0]
 
     def close(self) -> None:
         """End the threads; a running call ends by itself within its limit."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     async def _run(self, text: str) -> str:
-        child = _Child()
-        running = asyncio.get_running_loop().run_in_executor(self._executor, self._call, child, text)
-        try:
-            return await running
-        except asyncio.CancelledError:
-            child.kill()
-            raise
+        return _decoded(await run_program(self._executor, self._command(), _encoded(text), self._timeout_s))
 
-    def _call(self, child: "_Child", text: str) -> str:
+    def _call(self, text: str) -> str:
+        return _decoded(ChildProcess().run(self._command(), _encoded(text), self._timeout_s))
+
+    def _command(self) -> list[str]:
         # Text goes in by standard input only, so it can never be an option. SSML needs -m, which is not given.
-        command = [self._program, "-q", "--ipa", "-b", "1", "-v", self._voice, "--stdin"]
-        return child.run(command, text, self._timeout_s)
+        return [self._program, "-q", "--ipa", "-b", "1", "-v", self._voice, "--stdin"]
 
     def _parse(self, output: str, clauses: int) -> list[str] | None:
         lines = (line.strip() for line in output.splitlines())
@@ -120,37 +114,9 @@ class EspeakNG:
         return [unicodedata.normalize("NFD", " ".join(_LANGUAGE_SWITCH.sub("", part).split())) for part in parts]
 
 
-class _Child:
-    """One process, which another thread may kill at any time, also before it has started."""
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "ignore")
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._killed = False
-        self._process: subprocess.Popen[bytes] | None = None
 
-    def run(self, command: list[str], text: str, timeout_s: float) -> str:
-        with self._lock:
-            if self._killed:
-                return ""
-            try:
-                self._process = subprocess.Popen(
-                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-                )
-            except OSError as error:
-                raise EngineFailed(f"{command[0]} could not be started: {error.strerror}.") from error
-        with self._process as process:
-            try:
-                output, problems = process.communicate(text.encode("utf-8", "ignore"), timeout=timeout_s)
-            except subprocess.TimeoutExpired as error:
-                process.kill()
-                raise EngineFailed(f"{command[0]} did not answer within {timeout_s:g} s.") from error
-        if process.returncode != 0 and not self._killed:
-            reason = problems.decode("utf-8", "replace").strip()[-200:] or f"exit status {process.returncode}"
-            raise EngineFailed(f"{command[0]} failed: {reason}")
-        return output.decode("utf-8", "replace")
-
-    def kill(self) -> None:
-        with self._lock:
-            self._killed = True
-            if self._process is not None and self._process.poll() is None:
-                self._process.kill()
+def _decoded(output: bytes) -> str:
+    return output.decode("utf-8", "replace")

@@ -1,5 +1,6 @@
 """The platform as the upstream of another: engines that ask it answer what it answers itself."""
 
+import asyncio
 from pathlib import Path
 
 import httpx
@@ -33,7 +34,7 @@ async def test_a_chat_through_it_has_the_same_words_and_usage(platform: RunningP
         "temperature": 0,
         "max_completion_tokens": 30,
     }
-    own = client.post("/v1/chat/completions", json=body).raise_for_status().json()
+    own = (await asyncio.to_thread(client.post, "/v1/chat/completions", json=body)).raise_for_status().json()
     engine = create_llm("openai_upstream", ModelFiles("far", Path()), options(platform, "smollm2-135m-instruct"))
     engine.start()
     text = ""
@@ -65,7 +66,8 @@ async def test_speech_through_it_is_understood_through_it(platform: RunningPlatf
 
 async def test_vectors_through_it_are_its_own(platform: RunningPlatform, client: httpx.Client) -> None:
     body = {"model": "text-embedding-3-small", "input": [SENTENCE], "encoding_format": "float"}
-    own = client.post("/v1/embeddings", json=body).raise_for_status().json()["data"][0]["embedding"]
+    answer = await asyncio.to_thread(client.post, "/v1/embeddings", json=body)
+    own = answer.raise_for_status().json()["data"][0]["embedding"]
     engine = create_embedding("openai_upstream", ModelFiles("far", Path()), options(platform, "text-embedding-3-small"))
     engine.start()
     first, _ = [event async for event in engine.embed((SENTENCE,))]

@@ -11,12 +11,20 @@ from fastapi import APIRouter, FastAPI
 from smartlite.api.docs import add_docs
 from smartlite.api.errors import exception_handlers
 from smartlite.api.middleware import middleware_stack
-from smartlite.api.routes import chat, embeddings, health, models, speech, transcriptions, voice
+from smartlite.api.routes import chat, embeddings, health, models, responses, speech, transcriptions, voice
 from smartlite.api.services import Services
 
 ROUTERS: Final[dict[str, tuple[APIRouter, ...]]] = {
     "": (health.router,),
-    "/v1": (models.router, chat.router, embeddings.router, transcriptions.router, speech.router, voice.router),
+    "/v1": (
+        models.router,
+        chat.router,
+        embeddings.router,
+        responses.router,
+        transcriptions.router,
+        speech.router,
+        voice.router,
+    ),
 }
 """Prefix to routers; another version of the API is another line."""
 

@@ -35,6 +35,7 @@ async def sse_response(
     events: AsyncGenerator[Event, None],
     *,
     done: bool = False,
+    named: bool = False,
     ping_interval_s: float = PING_INTERVAL_S,
 ) -> Response:
     """Make a streaming answer; waits for the first event, so that an early error keeps its own status.
@@ -45,6 +46,7 @@ async def sse_response(
     Args:
         events: Closed by the answer, whatever happens.
         done: Whether ``data: [DONE]`` ends the stream.
+        named: Whether an ``event:`` line gives each event's ``type``, as in OpenAI's responses.
         ping_interval_s: Seconds of silence after which a comment is sent.
 
     Raises:
@@ -53,16 +55,19 @@ async def sse_response(
     """
     async with stopped_when_client_leaves(request.receive):
         peeked = await peek(events)
-    return _EventStream(peeked, observe(request), done, ping_interval_s)
+    return _EventStream(peeked, observe(request), done, named, ping_interval_s)
 
 
 class _EventStream(Response):
     media_type = "text/event-stream"
 
-    def __init__(self, events: Peeked[Event], observation: Observation, done: bool, ping_interval_s: float) -> None:
+    def __init__(
+        self, events: Peeked[Event], observation: Observation, done: bool, named: bool, ping_interval_s: float
+    ) -> None:
         self._events = events
         self._observation = observation
         self._done = done
+        self._named = named
         self._ping_interval_s = ping_interval_s
         self.status_code = 200
         self.background = None
@@ -83,17 +88,21 @@ class _EventStream(Response):
         async with _pinged(line, self._ping_interval_s):
             try:
                 async for event in self._events:
-                    await line.write(_data(event))
+                    await line.write(self._event(event))
             except ClientDisconnect:
                 raise
             except Exception as error:  # noqa: BLE001 - the edge of the replica: the status is sent, this is all that is left
                 ours = as_smartlite_error(error)
                 self._observation.error_code = ours.code
-                await line.write(_data(error_body(ours)))
+                await line.write(self._event(error_body(ours)))
             else:
                 if self._done:
                     await line.write(b"data: [DONE]\n\n")
         await line.send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def _event(self, event: Event) -> bytes:
+        name = f"event: {event.get('type', 'error')}\n".encode() if self._named else b""
+        return name + _data(event)
 
 
 class _Line:

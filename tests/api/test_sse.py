@@ -65,6 +65,18 @@ async def test_done_is_sent_only_where_it_is_asked_for() -> None:
     assert wire.body == 'data: {"a":1}\n\n'
 
 
+async def test_a_named_event_has_its_type_before_its_data() -> None:
+    async def failing() -> AsyncGenerator[Event, None]:
+        yield {"type": "a.b", "c": 1}
+        raise NoSpeech("Nothing was said.", "file")
+
+    wire = Wire()
+    await (await sse_response(request(), failing(), named=True))({"type": "http"}, never, wire.send)
+    first, last = wire.body.strip().split("\n\n")
+    assert first == 'event: a.b\ndata: {"type":"a.b","c":1}'
+    assert last.startswith('event: error\ndata: {"error":')
+
+
 async def test_an_error_before_the_first_event_is_raised_before_anything_is_sent() -> None:
     async def failing() -> AsyncGenerator[Event, None]:
         raise NoSpeech("Nothing was said.", "file")

@@ -4,9 +4,9 @@ import base64
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Final
 
 from smartlite.api.chat.gathered import GatheredAnswer, total_usage
+from smartlite.api.chat.logprobs import logprob_parts
 from smartlite.api.schemas.chat import (
     AssistantMessage,
     ChatCompletion,
@@ -17,17 +17,12 @@ from smartlite.api.schemas.chat import (
     CompletionUsage,
     Delta,
     ToolCallDeltaPart,
-    TopLogprob,
 )
 from smartlite.api.sse import Event
 from smartlite.domain.ids import new_id
 from smartlite.domain.llm import ChatEvent, ChatFinished, FinishReason, TextDelta, ToolCallDelta
-from smartlite.domain.logprobs import TokenLogprob
 from smartlite.domain.tts import SpeechChunk
 from smartlite.domain.usage import TokenUsage
-
-_LEAST_LOGPROB: Final = -9999.0
-"""What OpenAI says of a token that was all but impossible; JSON has no infinity."""
 
 
 class Completion:
@@ -90,7 +85,7 @@ class Completion:
         return {
             "index": index,
             "message": message,
-            "logprobs": _logprobs(answer.logprobs) if self._logprobs else None,
+            "logprobs": {"content": logprob_parts(answer.logprobs), "refusal": None} if self._logprobs else None,
             "finish_reason": answer.end().finish_reason,
         }
 
@@ -147,7 +142,9 @@ class Completion:
             case TextDelta() if self._audio_id is not None:
                 return [_choice(index, {"audio": {"transcript": event.text}})]
             case TextDelta():
-                logprobs = _logprobs(event.logprobs) if self._logprobs else None
+                logprobs: ChoiceLogprobs | None = None
+                if self._logprobs:
+                    logprobs = {"content": logprob_parts(event.logprobs), "refusal": None}
                 return [_choice(index, {"content": event.text}, logprobs=logprobs)]
             case ToolCallDelta():
                 return [_choice(index, {"tool_calls": [_call_delta(event)]})]
@@ -172,21 +169,6 @@ def _call_delta(event: ToolCallDelta) -> ToolCallDeltaPart:
     if event.name is not None:
         part["function"]["name"] = event.name
     return part
-
-
-def _logprobs(tokens: list[TokenLogprob] | tuple[TokenLogprob, ...]) -> ChoiceLogprobs:
-    return {
-        "content": [
-            {**top_logprob(token), "top_logprobs": [top_logprob(other) for other in token.alternatives]}
-            for token in tokens
-        ],
-        "refusal": None,
-    }
-
-
-def top_logprob(token: TokenLogprob) -> TopLogprob:
-    """A token as OpenAI shows it."""
-    return {"token": token.token, "logprob": max(token.logprob, _LEAST_LOGPROB), "bytes": list(token.data)}
 
 
 def usage_part(usage: TokenUsage) -> CompletionUsage:

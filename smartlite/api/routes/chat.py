@@ -1,31 +1,25 @@
 """``/v1/chat/completions``: OpenAI's chat format over the LLM stage. Must not know which engine answers."""
 
 import asyncio
-import time
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
 from starlette.responses import JSONResponse
 
-from smartlite.api.chat.choices import Indexed, answer
+from smartlite.api.chat.asking import Asking, gather
 from smartlite.api.chat.completion import Completion
-from smartlite.api.chat.gathered import GatheredAnswer
 from smartlite.api.chat.messages import read_messages
 from smartlite.api.chat.options import read_options
 from smartlite.api.chat.recordings import Hearing
 from smartlite.api.chat.spoken import Speaker, choose_speaker
 from smartlite.api.json_body import read_json
-from smartlite.api.observation import Observation, ObservationDep
+from smartlite.api.observation import ObservationDep
 from smartlite.api.openapi import COMMON_ERRORS, SERVED_LLM, error_responses, json_request_body
 from smartlite.api.schemas.chat import ChatCompletion
 from smartlite.api.schemas.chat_request import ChatCompletionRequest
 from smartlite.api.services import Services, ServicesDep
 from smartlite.api.sse import sse_response
 from smartlite.api.streaming import stopped_when_client_leaves
-from smartlite.domain.llm import ChatFinished, ChatOptions, ChatRequest
 
 router = APIRouter(tags=["Chat"])
 
@@ -75,40 +69,23 @@ async def create_chat_completion(request: Request, services: ServicesDep, observ
     first speech synthesis model speak the answer.
     """
     body = await read_json(request, ChatCompletionRequest)
-    asked = await _read(body, services)
-    events = timed(asked.events(services), observation)
+    asked, speaker = await _read(body, services)
+    completion = Completion(body.model, asked.model, logprobs=asked.options.logprobs, spoken=speaker is not None)
+    events = asked.events(services.llm, observation)
     if body.stream:
         include_usage = body.stream_options is not None and body.stream_options.include_usage is True
-        spoken = asked.speaker.alongside(events) if asked.speaker else events
-        chunks = asked.completion.chunks(spoken, asked.count, include_usage=include_usage)
+        heard = speaker.alongside(events) if speaker else events
+        chunks = completion.chunks(heard, asked.count, include_usage=include_usage)
         return await sse_response(request, chunks, done=True)
     async with stopped_when_client_leaves(request.receive):
         answers = await gather(events, asked.count)
         speech = b""
-        if asked.speaker is not None and body.audio is not None:
-            speech = await asked.speaker.whole(answers[0].text, body.audio.format)
-    return JSONResponse(asked.completion.whole(answers, speech))
+        if speaker is not None and body.audio is not None:
+            speech = await speaker.whole(answers[0].text, body.audio.format)
+    return JSONResponse(completion.whole(answers, speech))
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A request that passed every check that needs no stage."""
-
-    model: str
-    options: ChatOptions
-    count: int
-    hearing: Hearing
-    completion: Completion
-    speaker: Speaker | None
-
-    async def events(self, services: Services) -> AsyncGenerator[Indexed, None]:
-        asked = ChatRequest(self.model, await self.hearing.messages(), self.options)
-        async with aclosing(answer(services.llm, asked, self.count)) as events:
-            async for event in events:
-                yield event
-
-
-async def _read(body: ChatCompletionRequest, services: Services) -> _Asked:
+async def _read(body: ChatCompletionRequest, services: Services) -> tuple[Asking, Speaker | None]:
     settings = services.settings
     model = services.models.resolve(body.model, "llm").id
     drafts = read_messages(body.messages)
@@ -117,35 +94,4 @@ async def _read(body: ChatCompletionRequest, services: Services) -> _Asked:
     speaker = None
     if body.audio is not None:
         speaker = choose_speaker(services.tts, services.models, body.audio.voice_name)
-    return _Asked(
-        model,
-        options,
-        body.n or 1,
-        Hearing(services.asr, services.models, drafts),
-        Completion(body.model, model, logprobs=options.logprobs, spoken=speaker is not None),
-        speaker,
-    )
-
-
-async def gather(events: AsyncGenerator[Indexed, None], count: int) -> list[GatheredAnswer]:
-    """Wait for the end of every answer."""
-    answers = [GatheredAnswer() for _ in range(count)]
-    async with aclosing(events):
-        async for index, event in events:
-            answers[index].add(event)
-    return answers
-
-
-async def timed(events: AsyncGenerator[Indexed, None], observation: Observation) -> AsyncGenerator[Indexed, None]:
-    """Note when the first event came and when the last answer ended."""
-    began = time.perf_counter()
-    first = True
-    async with aclosing(events):
-        async for index, event in events:
-            elapsed_s = time.perf_counter() - began
-            if first:
-                observation.record("llm_first", elapsed_s)
-                first = False
-            if isinstance(event, ChatFinished):
-                observation.record("llm", elapsed_s)
-            yield index, event
+    return Asking(model, options, Hearing(services.asr, services.models, drafts), body.n or 1), speaker

@@ -1,0 +1,49 @@
+"""A request that passed every check that needs no stage, and the stages' answers to it. Must not know wire formats."""
+
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from smartlite.api.chat.choices import Indexed, answer
+from smartlite.api.chat.gathered import GatheredAnswer
+from smartlite.api.chat.recordings import Hearing
+from smartlite.api.observation import Observation
+from smartlite.domain.llm import ChatFinished, ChatOptions, ChatRequest
+from smartlite.domain.stages import LLMStage
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What is asked of the LLM stage once the recordings in it were heard."""
+
+    model: str
+    """A served model's own id."""
+    options: ChatOptions
+    hearing: Hearing
+    count: int = 1
+    """So many answers."""
+
+    async def events(self, stage: LLMStage, observation: Observation) -> AsyncGenerator[Indexed, None]:
+        """Hear, then ask; note how long the stage took to its first event and to the end of the last answer."""
+        asked = ChatRequest(self.model, await self.hearing.messages(), self.options)
+        began = time.perf_counter()
+        first = True
+        async with aclosing(answer(stage, asked, self.count)) as events:
+            async for index, event in events:
+                elapsed_s = time.perf_counter() - began
+                if first:
+                    observation.record("llm_first", elapsed_s)
+                    first = False
+                if isinstance(event, ChatFinished):
+                    observation.record("llm", elapsed_s)
+                yield index, event
+
+
+async def gather(events: AsyncGenerator[Indexed, None], count: int) -> list[GatheredAnswer]:
+    """Wait for the end of every answer."""
+    answers = [GatheredAnswer() for _ in range(count)]
+    async with aclosing(events):
+        async for index, event in events:
+            answers[index].add(event)
+    return answers

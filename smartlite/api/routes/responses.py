@@ -1,0 +1,123 @@
+"""``/v1/responses``: OpenAI's responses over the LLM stage. Must not know which engine answers.
+
+Nothing is stored: a conversation is sent whole every time.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any, Final
+
+from fastapi import APIRouter, Request, Response
+from starlette.responses import JSONResponse
+
+from smartlite.api.chat.asking import Asking
+from smartlite.api.chat.choices import Indexed
+from smartlite.api.chat.recordings import Hearing
+from smartlite.api.json_body import read_json
+from smartlite.api.observation import Observation, ObservationDep
+from smartlite.api.openapi import COMMON_ERRORS, SERVED_LLM, error_responses, json_request_body
+from smartlite.api.responses.answer import ResponseAnswer
+from smartlite.api.responses.items import read_input
+from smartlite.api.responses.options import read_options
+from smartlite.api.schemas.responses import ResponseObject
+from smartlite.api.schemas.responses_request import ResponseRequest
+from smartlite.api.services import ServicesDep
+from smartlite.api.sse import Event, sse_response
+from smartlite.api.streaming import stopped_when_client_leaves
+from smartlite.errors import NotFound, SmartLiteError
+
+router = APIRouter(prefix="/responses", tags=["Responses"])
+
+_EXAMPLES: Final[dict[str, dict[str, Any]]] = {
+    "text": {
+        "summary": "A text",
+        "value": {
+            "model": SERVED_LLM,
+            "instructions": "You answer in one short sentence.",
+            "input": "What is the capital of France?",
+            "max_output_tokens": 64,
+        },
+    },
+    "stream": {
+        "summary": "A conversation, answered by events",
+        "value": {
+            "model": SERVED_LLM,
+            "input": [
+                {"role": "user", "content": "My name is Ada."},
+                {"role": "assistant", "content": "Hello, Ada."},
+                {"role": "user", "content": [{"type": "input_text", "text": "What is my name?"}]},
+            ],
+            "max_output_tokens": 64,
+            "stream": True,
+        },
+    },
+}
+
+
+@router.post(
+    "",
+    summary="Answer, in OpenAI's newer format",
+    response_model=ResponseObject,
+    responses={
+        200: {
+            "description": "The response; with `stream` its events, from `response.created` to `response.completed`.",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        },
+        **error_responses(*COMMON_ERRORS),
+    },
+    openapi_extra=json_request_body(ResponseRequest, _EXAMPLES),
+)
+async def create_response(request: Request, services: ServicesDep, observation: ObservationDep) -> Response:
+    """OpenAI's responses: text, functions and schemas. Nothing is stored; closing the connection stops the work."""
+    body = await read_json(request, ResponseRequest)
+    model = services.models.resolve(body.model, "llm").id
+    drafts = read_input(body.input, body.instructions)
+    # A thread: schemas as large as is allowed take a tenth of a second.
+    options = await asyncio.to_thread(read_options, body)
+    asked = Asking(model, options, Hearing(services.asr, services.models, drafts))
+    answer = ResponseAnswer(body)
+    events = asked.events(services.llm, observation)
+    if body.stream:
+        return await sse_response(request, _told(answer, events, observation), named=True)
+    async with stopped_when_client_leaves(request.receive), aclosing(events):
+        async for _, event in events:
+            answer.add(event)
+    answer.check_ended()
+    return JSONResponse(answer.response)
+
+
+@router.get("/{response_id}", summary="Say that no response is stored", responses=error_responses(404, 405))
+async def get_response(response_id: str) -> Response:
+    """Always 404: nothing is stored."""
+    return await _no_response(response_id)
+
+
+@router.delete("/{response_id}", include_in_schema=False)
+@router.post("/{response_id}/cancel", include_in_schema=False)
+@router.get("/{response_id}/input_items", include_in_schema=False)
+async def _no_response(response_id: str) -> Response:
+    raise NotFound("There is no such response: nothing is stored.", "response_id")
+
+
+async def _told(
+    answer: ResponseAnswer, events: AsyncGenerator[Indexed, None], observation: Observation
+) -> AsyncGenerator[Event, None]:
+    begun = False
+    try:
+        async with aclosing(events):
+            async for _, event in events:
+                # Only now: until the stage has answered, an error must still be able to choose the HTTP status.
+                if not begun:
+                    begun = True
+                    for told in answer.begin():
+                        yield told
+                for told in answer.add(event):
+                    yield told
+        answer.check_ended()
+    except SmartLiteError as error:
+        if not begun:
+            raise
+        observation.error_code = error.code
+        for told in answer.fail(error):
+            yield told

@@ -35,7 +35,7 @@ class CoquiOptions(EngineOptions):
     """The config.json of ``checkpoint``."""
     checkpoint_sha256: _SHA256 | None = None
     """SHA-256 of ``checkpoint``, which is compared before it is read."""
-    model_name: Annotated[str, Field(pattern=r"^tts_models(/[A-Za-z0-9_.-]+){3}$")] | None = None
+    model_name: Annotated[str, Field(pattern=r"^tts_models(/[A-Za-z0-9_][A-Za-z0-9_.-]*){3}$")] | None = None
     """A model that the library knows and downloads, such as ``tts_models/multilingual/multi-dataset/xtts_v2``."""
     library_dir: Path | None = None
     """Where the library keeps its downloads; None: its own place (TTS_HOME, or the user's data folder)."""

@@ -4,14 +4,17 @@ Must not know models or files. Importing this loads nothing.
 """
 
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pickle import UnpicklingError
 from threading import Event
 from typing import Any, Final
 
 from smartlite.errors import ConfigurationError
 
 _FORCE_WEIGHTS_ONLY: Final = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
+_MISTYPED: Final = r"Type mismatch in \w+\s+Failed to deserialize field: (model_args|audio|characters) "
 
 INFERENCE_ERRORS: Final = (RuntimeError, ValueError, IndexError, KeyError, TypeError, AssertionError, ArithmeticError)
 """What the library raises where a run fails: torch's own errors, out of memory included, are RuntimeErrors, and its
@@ -77,16 +80,17 @@ def weights_only() -> Iterator[None]:
 @contextmanager
 def loading(name: str) -> Iterator[None]:
     """Turn what goes wrong while a model is loaded into ConfigurationError."""
-    from pickle import UnpicklingError
-
     try:
-        yield
+        with warnings.catch_warnings():
+            # The library warns of a value of the wrong type and takes its default, which is another model.
+            warnings.filterwarnings("error", _MISTYPED, UserWarning)
+            yield
     except UnpicklingError as error:
         first = str(error).splitlines()[0][:200]
         raise ConfigurationError(f"{name} holds more than weights and was not read: {first}") from error
     except ImportError as error:
         raise ConfigurationError(f"{name} needs a package that is missing: {error}.") from error
-    except (*INFERENCE_ERRORS, AttributeError, EOFError, OSError, MemoryError) as error:
+    except (*INFERENCE_ERRORS, AttributeError, EOFError, OSError, MemoryError, UserWarning) as error:
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise ConfigurationError(f"{name} cannot be loaded as a Coqui model: {reason}") from error
 

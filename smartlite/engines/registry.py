@@ -6,10 +6,12 @@ from pydantic import ValidationError
 
 from smartlite.domain.models import ModelFiles, ModelTask
 from smartlite.engines.coqui import Coqui
+from smartlite.engines.espeak import Espeak
 from smartlite.engines.fake import FakeASR, FakeLLM, FakeTTS
 from smartlite.engines.faster_whisper import FasterWhisper
 from smartlite.engines.llama_cpp import LlamaCpp
 from smartlite.engines.onnx_vits import OnnxVITS
+from smartlite.engines.openai_whisper import OpenAIWhisper
 from smartlite.engines.protocols import ASREngine, Engine, EngineOptions, LLMEngine, TTSEngine
 from smartlite.engines.transformers_llm import TransformersLLM
 from smartlite.engines.upstream_asr import UpstreamASR
@@ -20,9 +22,14 @@ from smartlite.errors import ConfigurationError
 from smartlite.strict import describe, nearest
 
 ENGINES: Final[dict[ModelTask, dict[str, type[Any]]]] = {
-    "asr": {"openai_upstream": UpstreamASR, "faster_whisper": FasterWhisper, "fake": FakeASR},
+    "asr": {
+        "openai_upstream": UpstreamASR,
+        "faster_whisper": FasterWhisper,
+        "openai_whisper": OpenAIWhisper,
+        "fake": FakeASR,
+    },
     "llm": {"openai_upstream": UpstreamLLM, "llama_cpp": LlamaCpp, "transformers": TransformersLLM, "fake": FakeLLM},
-    "tts": {"openai_upstream": UpstreamTTS, "onnx_vits": OnnxVITS, "coqui": Coqui, "fake": FakeTTS},
+    "tts": {"openai_upstream": UpstreamTTS, "onnx_vits": OnnxVITS, "coqui": Coqui, "espeak": Espeak, "fake": FakeTTS},
     "embedding": {
         "openai_upstream": UpstreamEmbedding,
     },

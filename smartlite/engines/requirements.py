@@ -74,6 +74,17 @@ REQUIREMENTS: Final[dict[str, Requirements]] = {
         sees_gpu=_ctranslate2_sees_gpu,
         gpu_hint="pip install nvidia-cublas-cu12 nvidia-cudnn-cu12",
     ),
+    "openai_whisper": Requirements(
+        packages=(
+            Package("torch", "torch"),
+            Package("openai-whisper", "whisper"),
+            Package("safetensors", "safetensors"),
+            Package("faster-whisper", "faster_whisper"),  # its voice activity detection, which needs no torch
+        ),
+        install=_TORCH_EXTRA,
+        sees_gpu=_torch_sees_gpu,
+        gpu_hint="install a build of torch for your CUDA driver",
+    ),
     "llama_cpp": Requirements(
         packages=(Package("xllamacpp", "xllamacpp"),),
         install=_CPU_EXTRA,
@@ -109,6 +120,7 @@ REQUIREMENTS: Final[dict[str, Requirements]] = {
         sees_gpu=_torch_sees_gpu,
         gpu_hint="install a build of torch for your CUDA driver",
     ),
+    "espeak": Requirements(programs=(Program(PROGRAM, INSTALL_COMMAND),)),
     "fake": Requirements(),
 }
 """By the engine's name in the registry."""

@@ -12,6 +12,8 @@ from smartlite.models.catalog import Catalog, CatalogRecord, ConvertedEntry, Mod
 
 SHIPPED = "smartlite/models/catalog.yaml"
 """The name that errors give to the catalog of the package."""
+_SHIPPED_LISTS = "smartlite/models/catalog_espeak.yaml"
+"""Read after it: entries that are long lists."""
 
 
 class _CatalogFile(CatalogRecord):
@@ -28,8 +30,7 @@ def load_catalog(extra: Path | None = None) -> Catalog:
     Raises:
         ConfigurationError: A file cannot be read or is wrong; the message has its name and line.
     """
-    text = resources.files("smartlite.models").joinpath("catalog.yaml").read_text(encoding="utf-8")
-    shipped = parse_catalog(text, SHIPPED, Path.cwd())
+    shipped = tuple(entry for name in (SHIPPED, _SHIPPED_LISTS) for entry in _read_shipped(name))
     if extra is None:
         return Catalog(_linked(shipped))
     try:
@@ -40,6 +41,11 @@ def load_catalog(extra: Path | None = None) -> Catalog:
     replaced = {entry.id for entry in shipped} & set(own)
     added = (entry for id_, entry in own.items() if id_ not in replaced)
     return Catalog(_linked((*added, *(own.get(entry.id, entry) for entry in shipped))))
+
+
+def _read_shipped(name: str) -> tuple[ModelEntry, ...]:
+    text = resources.files("smartlite.models").joinpath(Path(name).name).read_text(encoding="utf-8")
+    return parse_catalog(text, name, Path.cwd())
 
 
 def _linked(models: tuple[ModelEntry, ...]) -> tuple[ModelEntry, ...]:

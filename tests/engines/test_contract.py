@@ -26,16 +26,22 @@ from tests.engines.upstream_server import served
 
 WEIGHTS = {
     "faster_whisper": "whisper-tiny.en",
+    "openai_whisper": "whisper-tiny.en-torch",
     "llama_cpp": "smollm2-135m-instruct",
     "transformers": "smollm2-135m-instruct-transformers",
     "onnx_vits": "en_US-joe-medium",
+    "espeak": "espeak-ng",
     "coqui": "en_US-joe-medium-coqui",
 }
 """A small model of the catalog for every engine that needs one; a new engine without a line here fails."""
 
-NO_FILES = {"fake", "openai_upstream"}
+NO_FILES = {"fake", "openai_upstream", "espeak"}
 """Engines that read no file."""
-MARKS = {"fake": [], "openai_upstream": [pytest.mark.integration, pytest.mark.enable_socket]}
+MARKS = {
+    "fake": [],
+    "openai_upstream": [pytest.mark.integration, pytest.mark.enable_socket],
+    "espeak": [pytest.mark.integration],
+}
 """Of the tests that start an engine; all others need real weights."""
 
 NAMES: list[tuple[ModelTask, str]] = [(task, name) for task, engines in ENGINES.items() for name in engines]
@@ -99,7 +105,7 @@ def _fake_files(directory: Path = Path()) -> ModelFiles:
 
 def _files(name: str, request: pytest.FixtureRequest) -> ModelFiles:
     """Weights of the engine; the fakes need none."""
-    return _fake_files() if name in NO_FILES else request.getfixturevalue("model_files")(WEIGHTS[name])
+    return _fake_files() if name not in WEIGHTS else request.getfixturevalue("model_files")(WEIGHTS[name])
 
 
 @pytest.fixture(scope="module", params=EACH)

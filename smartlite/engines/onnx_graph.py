@@ -1,23 +1,16 @@
-"""A VITS graph in an onnxruntime session: the device it runs on, one run, and the end of a run that nobody wants.
-
-Must not know text, phonemes or threads.
-"""
+"""The graph of a VITS voice on onnxruntime. Must not know text, phonemes or threads."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final
 
 import numpy as np
 
+from smartlite.engines.onnx_session import Device, OnnxSession, Run
 from smartlite.engines.waveform import Samples
 from smartlite.errors import ConfigurationError, EngineFailed
 
-Device = Literal["auto", "cpu", "cuda"]
-
-_CUDA: Final = "CUDAExecutionProvider"
-_CPU: Final = "CPUExecutionProvider"
 _SINGLE_SPEAKER_INPUTS: Final = {"input", "input_lengths", "scales"}
-_ERRORS_ONLY: Final = 3
 
 
 class VitsGraph:
@@ -35,58 +28,16 @@ class VitsGraph:
         Raises:
             ConfigurationError: onnxruntime is missing, has no such device, or the file is no graph of this kind.
         """
-        try:
-            import onnxruntime
-            from onnxruntime.capi import onnxruntime_pybind11_state as errors
-        except ImportError as error:
-            raise ConfigurationError(
-                "onnxruntime is not installed; install it with: pip install 'smartlite[cpu]'"
-            ) from error
-        self._onnxruntime = onnxruntime
-        self._errors: tuple[type[Exception], ...] = (
-            errors.Fail,
-            errors.InvalidArgument,
-            errors.InvalidGraph,
-            errors.InvalidProtobuf,
-            errors.NoSuchFile,
-            errors.NotImplemented,
-            errors.RuntimeException,
-            RuntimeError,
-            ValueError,
-        )
-        available = onnxruntime.get_available_providers()
-        if device == "cuda" and _CUDA not in available:
-            raise ConfigurationError(
-                "onnxruntime has no CUDA here; install onnxruntime-gpu or set device to cpu.", "device"
-            )
-        on_cuda = device != "cpu" and _CUDA in available
-        settings = onnxruntime.SessionOptions()
-        settings.intra_op_num_threads = threads
-        settings.inter_op_num_threads = 1
-        settings.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-        settings.log_severity_level = _ERRORS_ONLY
-        # Idle threads that spin take the cores of other replicas: with 2 threads on 2 busy cores a sentence took
-        # 0.28-0.35 s with spinning, 0.21-0.24 s without.
-        settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        # Every sentence has another length: an exhaustive search for convolutions would be repeated for each.
-        cuda: list[Any] = [(_CUDA, {"cudnn_conv_algo_search": "HEURISTIC"})] if on_cuda else []
-        try:
-            self._session = onnxruntime.InferenceSession(str(path), settings, providers=[*cuda, _CPU])
-        except self._errors as error:
-            raise ConfigurationError(f"{path.name} is not a graph that onnxruntime can load: {error}") from error
-        if device == "cuda" and _CUDA not in self._session.get_providers():
-            raise ConfigurationError("onnxruntime could not start CUDA; see its messages above.", "device")
+        self._session = OnnxSession(path, device, threads)
         expected = _SINGLE_SPEAKER_INPUTS | ({"sid"} if multi_speaker else set())
-        if (inputs := {each.name for each in self._session.get_inputs()}) != expected:
+        if (inputs := self._session.inputs) != expected:
             raise ConfigurationError(f"{path.name} takes {sorted(inputs)}, a voice like this takes {sorted(expected)}.")
 
-    def new_run(self) -> "Run":
+    def new_run(self) -> Run:
         """A run that can be ended from another thread."""
-        options = self._onnxruntime.RunOptions()
-        options.log_severity_level = _ERRORS_ONLY + 1  # the end of a run is not an error worth a line
-        return Run(options)
+        return self._session.new_run()
 
-    def speak(self, ids: Sequence[int], scales: tuple[float, float, float], speaker: int | None, run: "Run") -> Samples:
+    def speak(self, ids: Sequence[int], scales: tuple[float, float, float], speaker: int | None, run: Run) -> Samples:
         """Run the graph once. Blocks.
 
         Args:
@@ -108,21 +59,7 @@ class VitsGraph:
         }
         if speaker is not None:
             inputs["sid"] = np.array([speaker], dtype=np.int64)
-        try:
-            samples: Samples = self._session.run(None, inputs, run.options)[0].reshape(-1)
-        except self._errors as error:
-            raise EngineFailed(f"onnxruntime failed: {str(error)[:200]}") from error
+        samples: Samples = self._session.run(inputs, run).reshape(-1)
         if not np.isfinite(samples).all():
             raise EngineFailed("The voice gave samples that are not numbers.")
         return samples
-
-
-class Run:
-    """One run of a graph, to be ended early: measured, onnxruntime returns within 5 ms."""
-
-    def __init__(self, options: Any) -> None:
-        self.options = options
-
-    def end(self) -> None:
-        """End the run now, or as soon as it begins."""
-        self.options.terminate = True

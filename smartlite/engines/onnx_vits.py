@@ -19,7 +19,8 @@ from smartlite.domain.sentences import split_sentences
 from smartlite.domain.tts import SpokenSentence, SynthesizeOptions
 from smartlite.engines.clauses import clean_text, in_latin_script, is_speakable, split_clauses
 from smartlite.engines.english import set_is_apart, spell_english
-from smartlite.engines.onnx_graph import Device, Run, VitsGraph
+from smartlite.engines.onnx_graph import VitsGraph
+from smartlite.engines.onnx_session import Device, Run
 from smartlite.engines.phonemes import EspeakNG
 from smartlite.engines.piper_voice import PiperVoice, find_voice, read_voice, split_ids
 from smartlite.engines.protocols import EngineOptions

@@ -4,8 +4,17 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# cpu: the engines that are fast on CPUs; torch: the engines of the design card. `make run PROFILE=torch` takes the latter.
-PROFILE ?= cpu
+# cpu: the engines that are fast on CPUs; torch: the engines of the design card, on CPUs too. Without a word: torch where
+# there is a GPU. `make run PROFILE=torch` chooses, `make run CONFIG=my.yaml` serves something else.
+GPU_PROFILE := $(shell ops/profile.sh)
+PROFILE ?= $(GPU_PROFILE)
+EXTRAS_cpu := cpu
+EXTRAS_torch := cpu,torch
+EXTRAS := $(EXTRAS_$(PROFILE))
+$(if $(EXTRAS),,$(error PROFILE=$(PROFILE): must be cpu or torch))
+CONFIG_cpu := serve_config.yaml
+CONFIG_torch := $(if $(filter torch,$(GPU_PROFILE)),serve_config.gpu.yaml,serve_config.torch.yaml)
+CONFIG ?= $(CONFIG_$(PROFILE))
 export VIRTUAL_ENV_DISABLE_PROMPT := 1
 
 .PHONY: help run test fast check format clean setup setup-dev
@@ -14,16 +23,16 @@ help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | column -ts $$'\t'
 
 setup:  ## Install what the platform needs into .venv
-	@PYTHON=$(PYTHON) VENV=$(VENV) ops/setup.sh $(PROFILE)
+	@PYTHON=$(PYTHON) VENV=$(VENV) ops/setup.sh $(EXTRAS)
 
 setup-dev:
-	@PYTHON=$(PYTHON) VENV=$(VENV) ops/setup.sh $(PROFILE),dev
+	@PYTHON=$(PYTHON) VENV=$(VENV) ops/setup.sh cpu,torch,dev
 
 run: setup  ## Set up and serve the platform on http://127.0.0.1:8000
-	@exec $(BIN)/smartlite serve
+	@exec $(BIN)/smartlite serve --config $(CONFIG)
 
 test: setup-dev  ## Set up and run every test
-	@$(BIN)/smartlite models pull
+	@$(BIN)/smartlite models pull --all
 	@exec $(BIN)/pytest
 
 fast: setup-dev  ## Run the tests that need no network, no cluster and no weights

@@ -45,6 +45,7 @@ class LocalCluster:
         logging.getLogger("ray.serve").setLevel(logging.WARNING)
         context = ray.init(
             num_cpus=num_cpus,
+            num_gpus=self._settings.logical_gpus,
             object_store_memory=self._settings.object_store_memory_mb * 1024 * 1024,
             include_dashboard=True,
             dashboard_host="127.0.0.1",

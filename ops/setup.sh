@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes this machine ready: a virtual environment with pinned dependencies, and the programs that engines call.
-# Usage: ops/setup.sh EXTRAS   (such as cpu, or cpu,dev). Does nothing where nothing has changed.
+# Usage: ops/setup.sh EXTRAS   (such as cpu, or cpu,torch,dev). Does nothing where nothing has changed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 extras=${1:?usage: ops/setup.sh EXTRAS}
@@ -12,17 +12,26 @@ say() { printf 'setup: %s\n' "$*"; }
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
     { say "Python 3.11 or newer is needed ($python is not). Set PYTHON=/path/to/python3.11"; exit 1; }
 
-# espeak-ng is called as a program for phonemes (its licence forbids linking it here).
-if ! command -v espeak-ng >/dev/null; then
+# Programs that are called, by the package that has each. espeak-ng's licence forbids linking it here; the tests drive
+# OpenAI's client for Node too.
+missing=()
+command -v espeak-ng >/dev/null || missing+=(espeak-ng)
+case ",$extras," in
+    *,dev,*)
+        command -v node >/dev/null || missing+=(nodejs)
+        command -v npm >/dev/null || missing+=(npm) ;;
+esac
+if [ ${#missing[@]} -gt 0 ]; then
     if ! command -v apt-get >/dev/null; then
-        say "the program espeak-ng is missing: install it with this system's package manager"; exit 1
+        say "missing: ${missing[*]}. Install with this system's package manager"; exit 1
     fi
     root=()
     [ "$(id -u)" = 0 ] || root=(sudo)
-    say "installing espeak-ng"
-    "${root[@]}" apt-get update -qq >/dev/null || true
-    DEBIAN_FRONTEND=noninteractive "${root[@]}" apt-get install -y -qq --no-install-recommends espeak-ng >/dev/null ||
-        { say "could not install espeak-ng: run 'sudo apt-get install espeak-ng'"; exit 1; }
+    say "installing ${missing[*]}"
+    apt=(timeout 600 apt-get -qq -o DPkg::Lock::Timeout=120)
+    "${root[@]}" "${apt[@]}" update >/dev/null || true
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive "${apt[@]}" install -y --no-install-recommends "${missing[@]}" >/dev/null ||
+        { say "could not install ${missing[*]}: run 'sudo apt-get install ${missing[*]}'"; exit 1; }
 fi
 
 # One stamp for each set of extras: the same inputs are not installed twice.

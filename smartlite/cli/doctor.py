@@ -19,6 +19,7 @@ from smartlite.cli.checks.configuration import check_config, check_settings
 from smartlite.cli.checks.engines import check_engines
 from smartlite.cli.checks.finding import Finding, State
 from smartlite.cli.checks.machine import check_machine, gpus
+from smartlite.cli.checks.placement import check_gpu_shares, check_waiting
 from smartlite.cli.checks.platform import check_edge, check_platform, check_ports
 from smartlite.cli.checks.stores import check_stores
 from smartlite.cli.display import printable
@@ -73,11 +74,14 @@ def _look(settings: Settings, config: Path, address: str, transport: httpx.BaseT
     about_config, wanted = check_config(config, catalog)
     yield about_config
     yield from check_settings(settings)
-    yield from check_engines(wanted.engines, bool(gpus()))
+    found = len(gpus())
+    yield from check_gpu_shares(wanted.gpus, found if settings.logical_gpus is None else settings.logical_gpus)
+    yield from check_engines(wanted.engines, bool(found))
     yield from check_stores(settings, catalog, wanted.models)
     running = check_platform(address, transport)
     if running is not None:
         yield running
+    yield from check_waiting(settings, transport)
     yield from check_edge(settings)
     is_this = running is not None and address == platform_url(None)
     yield from check_ports(settings, ports_to_take(settings), is_this)

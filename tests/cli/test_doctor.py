@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -85,9 +86,25 @@ def test_a_library_that_does_not_see_the_gpu_is_told() -> None:
 
 def test_the_machine_is_looked_at_without_a_problem_that_is_none(settings: Settings) -> None:
     found = {finding.name: finding for finding in check_machine(settings)}
-    assert set(found) == {"python", "cores", "memory", "disk", "shared memory", "gpu"}
+    assert set(found) == {"python", "cores", "memory", "disk", "shared memory", "gpu", "profile"}
     assert found["python"].state == "ok"
     assert str(settings.data_dir) in found["disk"].message
+
+
+@pytest.mark.parametrize(("says", "profile"), [("GPU 0: H100 (UUID: GPU-1)", "torch"), ("No devices", "cpu")])
+def test_the_profile_is_the_one_that_make_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings, says: str, profile: str
+) -> None:
+    program = tmp_path / "nvidia-smi"
+    program.write_text(f"#!/bin/sh\necho '{says}'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    script = CONFIG.parent / "ops" / "profile.sh"
+    chosen = subprocess.run([script], capture_output=True, text=True, check=True, timeout=30).stdout.strip()
+    found = {finding.name: finding for finding in check_machine(settings)}["profile"]
+    assert f"`make run` takes {chosen}" in found.message
+    if not Path("/dev/nvidia0").exists():
+        assert chosen == profile
 
 
 def test_no_setting_that_ships_is_told_as_changed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from smartlite.cli.checks.finding import Finding
+from smartlite.cli.checks.placement import Ask, gpu_asks
 from smartlite.cli.checks.stores import without_secrets
 from smartlite.config import Settings
 from smartlite.errors import ConfigurationError
@@ -23,6 +24,8 @@ class Wanted:
 
     models: tuple[str, ...]
     engines: tuple[str, ...]
+    gpus: tuple[Ask, ...] = ()
+    """What its replicas want of GPUs."""
 
 
 def check_config(path: Path, catalog: Catalog) -> tuple[Finding, Wanted]:
@@ -37,7 +40,8 @@ def check_config(path: Path, catalog: Catalog) -> tuple[Finding, Wanted]:
         tuple(entry.id for entry in catalog.default), tuple({entry.engine: None for entry in catalog.default})
     )
     try:
-        plan = platform_plan(read_serve_config(path, catalog), catalog)
+        document = read_serve_config(path, catalog)
+        plan = platform_plan(document, catalog)
     except ConfigurationError as error:
         if path.exists():
             return Finding(_AREA, "serve config", "problem", error.message, f"mend {path}"), default
@@ -46,7 +50,9 @@ def check_config(path: Path, catalog: Catalog) -> tuple[Finding, Wanted]:
     if plan is None:
         return Finding(_AREA, "serve config", "warning", f"{path} does not deploy the platform"), default
     wanted = Wanted(
-        tuple(model.entry.id for model in plan.models), tuple({model.engine: None for model in plan.models})
+        tuple(model.entry.id for model in plan.models),
+        tuple({model.engine: None for model in plan.models}),
+        gpu_asks(document),
     )
     return Finding(_AREA, "serve config", "ok", f"{path}: {', '.join(wanted.models)}"), wanted
 

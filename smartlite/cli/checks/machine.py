@@ -19,6 +19,7 @@ _NEEDED_BYTES: Final = 3_500_000_000
 _DISK_BYTES: Final = 2_000_000_000
 """Room for the default models (about 0.5 GB) while they are fetched, for logs and for Ray's session."""
 _MIN_PYTHON: Final = (3, 11)
+_DEVICE: Final = Path("/dev/nvidia0")
 
 
 def check_machine(settings: Settings) -> Iterator[Finding]:
@@ -33,6 +34,7 @@ def check_machine(settings: Settings) -> Iterator[Finding]:
     yield _check_disk(settings.data_dir)
     yield _check_shared_memory(settings.object_store_memory_mb)
     yield _check_gpu()
+    yield _check_profile()
 
 
 def gpus() -> list[str]:
@@ -123,6 +125,18 @@ def _check_gpu() -> Finding:
     if shutil.which("nvidia-smi") is not None:
         return Finding(_AREA, "gpu", "warning", "nvidia-smi is there and finds no GPU", "nvidia-smi")
     return Finding(_AREA, "gpu", "ok", "none; the engines of the extra 'cpu' need none")
+
+
+def _check_profile() -> Finding:
+    # The rule of ops/profile.sh, which `make run` asks before anything is installed.
+    if _DEVICE.exists():
+        why = f"{_DEVICE} is there"
+    elif "GPU " in (run_program("nvidia-smi", "-L") or ""):
+        why = "nvidia-smi lists a GPU"
+    else:
+        why = f"there is no {_DEVICE} and nvidia-smi lists no GPU"
+        return Finding(_AREA, "profile", "ok", f"`make run` takes cpu, with serve_config.yaml: {why}")
+    return Finding(_AREA, "profile", "ok", f"`make run` takes torch, with serve_config.gpu.yaml: {why}")
 
 
 def _read(path: str) -> str:

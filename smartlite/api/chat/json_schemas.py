@@ -45,7 +45,7 @@ class SchemaGate:
         pending: list[tuple[object, int]] = [(schema, 1)]
         while pending:
             value, depth = pending.pop()
-            if depth > MAX_DEPTH:
+            if depth > MAX_DEPTH and isinstance(value, Mapping | list):
                 raise InvalidRequest(f"Invalid JSON Schema: '{param}' is nested more than {MAX_DEPTH} deep.", param)
             if isinstance(value, Mapping):
                 reference = value.get("$ref")

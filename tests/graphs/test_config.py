@@ -5,12 +5,18 @@ from pathlib import Path
 import pytest
 import yaml
 
-from graphs.config import platform_args, read_serve_config
+from graphs.config import platform_args, platform_plan, read_serve_config
+from smartlite.domain.models import ModelTask
 from smartlite.errors import ConfigurationError
 from smartlite.models.catalog_file import load_catalog
 
 ROOT = Path(__file__).parents[2]
 CATALOG = load_catalog()
+NAMES: dict[ModelTask, tuple[str, ...]] = {
+    "asr": ("whisper-1", "whisper-base", "whisper-tiny.en"),
+    "llm": ("smollm2-135m-instruct",),
+    "tts": ("tts-1", "en_US-joe-medium", "tts-1-hd", "gpt-4o-mini-tts", "espeak-ng"),
+}
 
 
 def changed(tmp_path: Path, old: str, new: str) -> Path:
@@ -21,11 +27,22 @@ def changed(tmp_path: Path, old: str, new: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["serve_config.yaml", "serve_config.gpu.yaml"])
-def test_the_configurations_that_ship_are_right(name: str) -> None:
-    args = platform_args(read_serve_config(ROOT / name, CATALOG))
-    assert args is not None
-    assert args.asr.models[0].model == "whisper-base"
+@pytest.mark.parametrize("path", sorted(ROOT.glob("serve_config*.yaml")), ids=lambda path: path.name)
+def test_the_configurations_that_ship_are_right_and_serve_the_same_names(path: Path) -> None:
+    plan = platform_plan(read_serve_config(path, CATALOG), CATALOG)
+    assert plan is not None
+    models = plan.directory()
+    for task, names in NAMES.items():
+        for name in names:
+            assert models.resolve(name, task).task == task
+        assert models.default(task) == models.resolve(names[0], task)
+
+
+def test_no_model_that_is_loaded_on_demand_is_a_default() -> None:
+    for path in ROOT.glob("serve_config*.yaml"):
+        args = platform_args(read_serve_config(path, CATALOG))
+        assert args is not None
+        assert {stage.models[0].load for stage in (args.asr, args.llm, args.tts)} == {"startup"}
 
 
 def test_the_gpu_profile_shares_one_gpu_in_fractions() -> None:

@@ -52,7 +52,10 @@ def units_of(segments: Iterable[Segment], longest: int) -> list[Unit]:
     merged: list[Unit] = []
     for unit in _pieces(segments):
         last = merged[-1] if merged else None
-        if last is None or unit.is_spaced or _may_break(last.text[-1], unit.text[0]):
+        if last is not None and unit.text in _HYPHENS and len(last.text) <= longest - 2:
+            # At the head of a line it would announce another speaker.
+            merged[-1] = Unit(last.text + " " * unit.is_spaced + unit.text, last.start_s, unit.end_s, last.is_spaced)
+        elif last is None or unit.is_spaced or _may_break(last.text[-1], unit.text[0]):
             merged.append(unit)
         else:
             merged[-1] = Unit(last.text + unit.text, last.start_s, unit.end_s, last.is_spaced)
@@ -60,14 +63,18 @@ def units_of(segments: Iterable[Segment], longest: int) -> list[Unit]:
 
 
 def _pieces(segments: Iterable[Segment]) -> Iterator[Unit]:
-    """Every chunk between white space, cut further where a line may be broken; times never run backwards."""
+    """Every word with its marks, or where words have no times every piece that may end a line; in the order of time."""
     spaced = False
     now_s = 0.0
     for segment in segments:
-        for text, first_s, last_s in _timed(segment):
+        for text, first_s, last_s, is_word in _timed(segment):
             start_s = max(now_s, first_s)
             end_s = max(start_s, last_s)
-            parts = [(bool(gap), part) for gap, chunk in _CHUNK.findall(text) for gap, part in _breakable(gap, chunk)]
+            parts = [
+                (bool(gap) and number == 0, part)
+                for gap, chunk in _CHUNK.findall(text)
+                for number, part in enumerate([chunk] if is_word else _breakable(chunk))
+            ]
             total = sum(len(part) for _, part in parts)
             done = 0
             for has_gap, part in parts:
@@ -79,34 +86,35 @@ def _pieces(segments: Iterable[Segment]) -> Iterator[Unit]:
             spaced = spaced or text[-1:].isspace()
 
 
-def _timed(segment: Segment) -> Iterator[tuple[str, float, float]]:
-    """Text with times: that of each word and what stands before it, or all of it."""
-    found: list[tuple[str, float, float]] = []
+def _timed(segment: Segment) -> Iterator[tuple[str, float, float, bool]]:
+    """Text with its times: each word and what stands before it, or all of it where a word is not found."""
+    found: list[tuple[str, float, float, bool]] = []
     position = 0
     for word in segment.words:
         at = segment.text.find(word.text, position)
         if at < 0:
-            yield segment.text, segment.start_s, segment.end_s
-            return
+            found.clear()
+            position = 0
+            break
         end = at + len(word.text)
         if segment.text[position:end].strip():
-            found.append((segment.text[position:end], word.start_s, word.end_s))
+            found.append((segment.text[position:end], word.start_s, word.end_s, True))
             position = end
     if not found:
-        yield segment.text, segment.start_s, segment.end_s
+        yield segment.text, segment.start_s, segment.end_s, False
         return
-    text, start_s, end_s = found.pop()
+    text, start_s, end_s, _ = found.pop()
     yield from found
-    yield text + segment.text[position:], start_s, end_s
+    yield text + segment.text[position:], start_s, end_s, True
 
 
-def _breakable(gap: str, chunk: str) -> Iterator[tuple[str, str]]:
+def _breakable(chunk: str) -> Iterator[str]:
     start = 0
     for place in range(1, len(chunk)):
         if _may_break(chunk[place - 1], chunk[place]):
-            yield gap, chunk[start:place]
-            gap, start = "", place
-    yield gap, chunk[start:]
+            yield chunk[start:place]
+            start = place
+    yield chunk[start:]
 
 
 def _may_break(before: str, after: str) -> bool:
@@ -118,11 +126,19 @@ def _may_break(before: str, after: str) -> bool:
 
 
 def _cut(unit: Unit, longest: int) -> Iterator[Unit]:
+    """What is too long for a line, where a line may end, or else anywhere."""
     if len(unit.text) <= longest:
         yield unit
         return
+    texts = [""]
+    for piece in _breakable(unit.text):
+        if len(texts[-1]) + len(piece) <= longest:
+            texts[-1] += piece
+        else:
+            texts += [piece[start : start + longest] for start in range(0, len(piece), longest)]
     rate = (unit.end_s - unit.start_s) / len(unit.text)
-    for start in range(0, len(unit.text), longest):
-        text = unit.text[start : start + longest]
-        begin_s = unit.start_s + rate * start
-        yield Unit(text, begin_s, begin_s + rate * len(text), unit.is_spaced and start == 0)
+    begin_s = unit.start_s
+    for number, text in enumerate(filter(None, texts)):
+        end_s = begin_s + rate * len(text)
+        yield Unit(text, begin_s, end_s, unit.is_spaced and number == 0)
+        begin_s = end_s

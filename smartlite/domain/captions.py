@@ -7,6 +7,7 @@ line and 9 a second in scripts without spaces (the same for Chinese).
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from smartlite.domain.abbreviations import NEVER_END
@@ -75,8 +76,10 @@ def cut_captions(segments: Sequence[Segment], limits: CaptionLimits, duration_s:
         chosen = units[start:end]
         captions.append(Caption(chosen[0].start_s, chosen[-1].end_s, _wrap(chosen, width)))
         start = end
+    if not captions:
+        return []
     starts_s = [caption.start_s for caption in captions[1:]]
-    last_s = max(duration_s, captions[-1].end_s) if captions else 0.0
+    last_s = max(duration_s, captions[-1].end_s)
     return [_readable(caption, next_s, speed) for caption, next_s in zip(captions, [*starts_s, last_s], strict=True)]
 
 
@@ -120,8 +123,10 @@ def _ending(last: Unit, following: Unit) -> float:
 
 
 def _wrap(units: Sequence[Unit], width: int) -> tuple[str, ...]:
-    """As few lines as can be, and of these the most even ones."""
+    """As few lines as can be, and of these even ones; two lines are parted at a mark where one is near the middle."""
     lines = _fill(units, width)
+    if len(lines) == 2:
+        return _halves(units, width)
     narrow = max(len(unit.text) for unit in units)
     while narrow < width:
         # Halving, not counting up: a caption may have 1,600 characters.
@@ -131,6 +136,18 @@ def _wrap(units: Sequence[Unit], width: int) -> tuple[str, ...]:
         else:
             narrow = middle + 1
     return tuple(lines)
+
+
+def _halves(units: Sequence[Unit], width: int) -> tuple[str, str]:
+    whole = _fill(units, 2 * width + 1)[0]
+    best, best_cost, place = ("", ""), float("inf"), 0
+    for unit, following in pairwise(units):
+        place += len(unit.text) + (unit.is_spaced and place > 0)
+        first, second = whole[:place], whole[place:].lstrip()
+        cost = abs(len(first) - len(second)) - width * _ending(unit, following) / 2
+        if len(first) <= width and len(second) <= width and cost < best_cost:
+            best, best_cost = (first, second), cost
+    return best
 
 
 def _fill(units: Sequence[Unit], width: int) -> list[str]:

@@ -53,7 +53,8 @@ def find_files(files: ModelFiles, options: CoquiOptions) -> CoquiFiles:
             f"{', '.join(names[:20]) or 'no files'}. Or set the option checkpoint or model_name."
         )
     config = read_config(files.directory / "config.json", files.directory)
-    for path in (files.directory / weights[0], *referenced(config)):
+    speakers = files.directory / _SPEAKERS_OF_XTTS
+    for path in (files.directory / weights[0], *referenced(config), *([speakers] if speakers.exists() else [])):
         # The store has compared what the catalog names; a folder that only lies there has nobody's word.
         if not path.is_file() or (is_pickle(path) and path.name not in files.files):
             raise ConfigurationError(f"The model '{files.id}' lacks the file {path.name} in its catalog entry.")

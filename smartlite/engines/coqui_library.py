@@ -6,10 +6,9 @@ Must not know requests, voices of the catalog or threads.
 import json
 import logging
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -22,6 +21,8 @@ from smartlite.engines.waveform import change_tempo, trim_silence
 from smartlite.errors import EngineFailed
 
 _log = logging.getLogger(__name__)
+
+_XTTS_RATE_HZ: Final = 22_050
 
 
 def load_checkpoint(files: CoquiFiles, vocoder: str | None = None, vocoder_config: str | None = None) -> Any:
@@ -93,16 +94,16 @@ class LibraryModel:
         if model.config.model != "xtts":
             self._clones[voice] = str(recording)
             return
-        # Once now, instead of for every sentence.
-        settings: Mapping[str, Any] = {
-            "gpt_cond_len": model.config.gpt_cond_len,
-            "gpt_cond_chunk_len": model.config.gpt_cond_chunk_len,
-            "max_ref_length": model.config.max_ref_len,
-            "sound_norm_refs": model.config.sound_norm_refs,
-        }
+        # Once now, instead of for every sentence; and read here, since the library's way needs FFmpeg's libraries.
+        audio = _read_recording(recording, model.config.max_ref_len).to(model.device)
         if model.speaker_manager is None:
-            model.speaker_manager = SimpleNamespace(speakers={})
-        model.speaker_manager.speakers[voice] = model.clone_voice(str(recording), **settings)
+            model.speaker_manager = SimpleNamespace(speakers={}, speaker_names=[])
+        model.speaker_manager.speakers[voice] = {
+            "gpt_conditioning_latents": model.get_gpt_cond_latents(
+                audio, _XTTS_RATE_HZ, model.config.gpt_cond_len, model.config.gpt_cond_chunk_len
+            ),
+            "speaker_embedding": model.get_speaker_embedding(audio, _XTTS_RATE_HZ),
+        }
 
     def speak(self, part: Part, speaker: str | None, language: str, speed: float, run: Run) -> Spoken:
         """Speak a part at a speed. Blocks.
@@ -133,3 +134,14 @@ class LibraryModel:
         if speed != 1.0:
             trimmed = change_tempo(trimmed, self.sample_rate_hz, speed)
         return Spoken(trimmed, len(part.said))
+
+
+def _read_recording(path: Path, longest_s: float) -> Any:
+    """A recording as XTTS takes it: shape (1, n), mono, at its rate."""
+    import soundfile
+    import torch
+    from torchaudio.functional import resample
+
+    with soundfile.SoundFile(str(path)) as file:
+        samples = file.read(int(longest_s * file.samplerate), dtype="float32", always_2d=True).mean(axis=1)
+        return resample(torch.from_numpy(samples)[None], file.samplerate, _XTTS_RATE_HZ).clip(-1, 1)

@@ -54,6 +54,8 @@ def test_every_operation_has_a_summary_a_tag_and_documented_errors(app: FastAPI)
         "/v1/models",
         "/v1/models/{model}",
         "/v1/chat/completions",
+        "/v1/embeddings",
+        "/v1/responses",
         "/v1/audio/transcriptions",
         "/v1/audio/speech",
         "/v1/voice/turns",
@@ -83,7 +85,8 @@ def test_every_reference_in_the_document_has_its_target(app: FastAPI) -> None:
 
 
 def json_examples() -> list[tuple[str, str]]:
-    return [("/v1/chat/completions", "answer"), ("/v1/chat/completions", "stream")]
+    chat = [("/v1/chat/completions", name) for name in ("answer", "stream", "tool", "schema", "spoken")]
+    return [*chat, ("/v1/responses", "text"), ("/v1/responses", "stream")]
 
 
 @pytest.mark.parametrize(("path", "name"), json_examples())

@@ -26,7 +26,10 @@ class Asking:
 
     async def events(self, stage: LLMStage, observation: Observation) -> AsyncGenerator[Indexed, None]:
         """Hear, then ask; note how long the stage took to its first event and to the end of the last answer."""
+        began = time.perf_counter()
         asked = ChatRequest(self.model, await self.hearing.messages(), self.options)
+        if self.hearing.has_recordings:
+            observation.record("asr", time.perf_counter() - began)
         began = time.perf_counter()
         first = True
         async with aclosing(answer(stage, asked, self.count)) as events:

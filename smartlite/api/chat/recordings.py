@@ -21,6 +21,8 @@ class Hearing:
         self._stage = stage
         self._drafts = drafts
         recordings = [piece for draft in drafts for piece in draft.pieces if isinstance(piece, Recording)]
+        self.has_recordings = bool(recordings)
+        """Whether there is anything to hear."""
         self._model = next((model.id for model in models.models if model.task == "asr"), "")
         if recordings and not self._model:
             raise UnsupportedParameter(

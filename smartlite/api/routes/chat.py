@@ -46,6 +46,58 @@ _EXAMPLES: Final = {
             "stream_options": {"include_usage": True},
         },
     },
+    "tool": {
+        "summary": "A function that the model may call",
+        "value": {
+            "model": SERVED_LLM,
+            "messages": [{"role": "user", "content": "What is the weather in Lima?"}],
+            "max_completion_tokens": 64,
+            "tools": [
+                {
+                    "type": "function",
+                    "function": {
+                        "name": "weather",
+                        "description": "The weather in a city.",
+                        "parameters": {
+                            "type": "object",
+                            "properties": {"city": {"type": "string"}},
+                            "required": ["city"],
+                        },
+                    },
+                }
+            ],
+        },
+    },
+    "schema": {
+        "summary": "An answer that keeps to a JSON Schema",
+        "value": {
+            "model": SERVED_LLM,
+            "messages": [{"role": "user", "content": "Name a city and its country."}],
+            "max_completion_tokens": 64,
+            "response_format": {
+                "type": "json_schema",
+                "json_schema": {
+                    "name": "city",
+                    "schema": {
+                        "type": "object",
+                        "properties": {"city": {"type": "string"}, "country": {"type": "string"}},
+                        "required": ["city", "country"],
+                        "additionalProperties": False,
+                    },
+                },
+            },
+        },
+    },
+    "spoken": {
+        "summary": "A spoken answer",
+        "value": {
+            "model": SERVED_LLM,
+            "messages": [{"role": "user", "content": "Say good morning."}],
+            "max_completion_tokens": 32,
+            "modalities": ["text", "audio"],
+            "audio": {"voice": "alloy", "format": "mp3"},
+        },
+    },
 }
 
 

@@ -51,7 +51,8 @@ async def test_a_recording_becomes_text_in_its_place(services: Services) -> None
     asr, llm = ScriptedASR(*HEARD), ScriptedLLM(DONE)
     async with client_of(services, asr=asr, llm=llm) as client:
         body = asks({"type": "text", "text": "Listen:"}, recording(b"abc"), recording(b"def", "mp3"))
-        assert (await client.post(PATH, json=body)).status_code == 200
+        answer = await client.post(PATH, json=body)
+    assert [part.split(";")[0] for part in answer.headers["server-timing"].split(", ")][:2] == ["asr", "llm_first"]
     assert llm.asked[0].messages == (Message("user", "Listen:\nGood day.\nGood day."),)
     assert [asked.audio.data for asked in asr.asked] == [b"abc", b"def"]
     assert {asked.model for asked in asr.asked} == {"fake-asr"}

@@ -7,10 +7,12 @@ from ray import serve
 from ray.serve import Application
 
 from deployments.asr import ASRDeployment
+from deployments.embedding import EmbeddingDeployment
 from deployments.ingress import IngressDeployment
 from deployments.llm import LLMDeployment
 from deployments.loading import EngineSpec, load_engines, on_demand, open_decoder
 from deployments.pipeline import PipelineDeployment
+from deployments.text import TextDeployment
 from deployments.tts import TTSDeployment
 from graphs.args import PipelineArgs, PlatformArgs
 from graphs.plan import PlannedDeployment
@@ -27,7 +29,10 @@ def bind_models(planned: PlannedDeployment, args: PlatformArgs) -> Application:
         return serve.deployment(ASRDeployment, name=planned.name).bind(load, open_decoder, later)
     if planned.tasks == {"tts"}:
         return serve.deployment(TTSDeployment, name=planned.name).bind(load, open_encoder, later)
-    return serve.deployment(LLMDeployment, name=planned.name).bind(load, args.llm.frame_s, later)
+    if planned.tasks == {"embedding"}:
+        return serve.deployment(EmbeddingDeployment, name=planned.name).bind(load, later)
+    replica = LLMDeployment if planned.tasks == {"llm"} else TextDeployment
+    return serve.deployment(replica, name=planned.name).bind(load, args.llm.frame_s, later)
 
 
 def bind_pipeline(args: PipelineArgs, models: ModelDirectory, stages: Mapping[str, Application]) -> Application:

@@ -22,9 +22,12 @@ _HOME: Final = str(Path.home())
 
 def field_docs(model: type[BaseModel]) -> dict[str, str]:
     """The docstring under each field of a model; empty where there is none."""
+    docs: dict[str, str] = {}
+    for base in model.__bases__:
+        if issubclass(base, BaseModel) and base.model_fields:
+            docs |= field_docs(base)
     tree = ast.parse(inspect.cleandoc("\n" + inspect.getsource(model)))
     body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
-    docs: dict[str, str] = {}
     for field, text in zip(body, [*body[1:], None], strict=True):
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
             says = isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)

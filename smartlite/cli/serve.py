@@ -80,7 +80,7 @@ def serve(
     try:
         dashboard = cluster.start(logical_cpus(document))
         progress.ready("ray", f"dashboard {dashboard}")
-        asyncio.run(_Platform(settings, cluster, document, instance, progress, dashboard).run())
+        asyncio.run(_Platform(settings, cluster, document, instance, progress, dashboard, config).run())
     except KeyboardInterrupt:
         progress.say("  stopping")
     finally:
@@ -100,6 +100,7 @@ class _Platform:
         instance: str,
         progress: Progress,
         dashboard: str,
+        config: Path,
     ) -> None:
         self._settings = settings
         self._cluster = cluster
@@ -107,6 +108,7 @@ class _Platform:
         self._edge = EdgeSupervisor(settings, instance) if settings.edge == "own" else None
         self._progress = progress
         self._dashboard = dashboard
+        self._config = config
         self._stopping = threading.Event()
 
     async def run(self) -> None:
@@ -165,7 +167,8 @@ class _Platform:
         self._progress.ready("platform", url)
         say()
         say(f"  SmartLite   {url}/v1        API docs {url}/docs")
-        say(f"  Dashboard   {self._dashboard}      update with: serve deploy -a {self._dashboard} serve_config.yaml")
+        update = f"serve deploy -a {self._dashboard} {shlex.quote(str(self._config))}"
+        say(f"  Dashboard   {self._dashboard}      update with: {update}")
         if self._edge is not None:
             say(f"  Edge        http://127.0.0.1:{self._settings.edge_stats_port}/stats")
         command = shlex.quote(sys.argv[0])

@@ -7,13 +7,24 @@ from typing import Any
 import pytest
 
 from deployments.asr import ASRDeployment
+from deployments.embedding import EmbeddingDeployment
 from deployments.llm import LLMDeployment
 from deployments.pipeline import PipelineDeployment
+from deployments.text import TextDeployment
 from deployments.tts import TTSDeployment
 
 
 @pytest.mark.parametrize(
-    "method", [ASRDeployment.transcribe, LLMDeployment.chat, TTSDeployment.speak, PipelineDeployment.run_turn]
+    "method",
+    [
+        ASRDeployment.transcribe,
+        LLMDeployment.chat,
+        EmbeddingDeployment.embed,
+        TTSDeployment.speak,
+        PipelineDeployment.run_turn,
+        TextDeployment.chat,
+        TextDeployment.embed,
+    ],
 )
 def test_a_streamed_method_is_an_asynchronous_generator_itself(method: Callable[..., Any]) -> None:
     """With its user code in a thread, as under `serve run`, Serve refuses a plain method that returns one."""

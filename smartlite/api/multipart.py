@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
 FILE_FIELD: Final = "file"
-MAX_FIELDS: Final = 64
+MAX_FIELDS: Final = 256
+"""A hundred keywords, a hundred languages, and the rest."""
 MAX_FIELD_NAME_BYTES: Final = 256
 MAX_FIELD_BYTES: Final = 64 * 1024
 MAX_HEADERS: Final = 8
@@ -40,6 +41,10 @@ MAX_HEADER_BYTES: Final = 16 * 1024
 """Of one header line of a part: a file name of 10 kB passes and is then cut, a megabyte does not."""
 MAX_FILENAME_CHARACTERS: Final = 255
 IDLE_TIMEOUT_S: Final = 30.0
+
+_KEPT_SHORT: Final = frozenset({"known_speaker_references"})
+"""Recordings as data URLs, longer than any other field: who knows no speakers needs only to see that they are there."""
+_KEPT_BYTES: Final = 64
 
 _IDENTITY_ENCODINGS: Final = frozenset({b"", b"7bit", b"8bit", b"binary"})
 
@@ -213,9 +218,11 @@ class _FormReader:
 
     def _take_data(self, data: bytes, start: int, end: int) -> None:
         part = self._part
+        if part.name.removesuffix("[]") in _KEPT_SHORT:
+            end = min(end, start + _KEPT_BYTES - len(part.data))
         if not part.is_file and len(part.data) + end - start > MAX_FIELD_BYTES:
             raise InvalidMultipart(f"A field is longer than {MAX_FIELD_BYTES} bytes.", _echo(part.name))
-        part.data += memoryview(data)[start:end]
+        part.data += memoryview(data)[start : max(start, end)]
 
     def _end_part(self) -> None:
         part = self._part

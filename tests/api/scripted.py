@@ -4,13 +4,19 @@ Must not know any route. Import it: ``from tests.api.scripted import ScriptedTTS
 """
 
 import asyncio
+import dataclasses
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, Generic, TypeVar
 
 import httpx
+import httpx2
+from openai import AsyncOpenAI
 from starlette.types import ASGIApp, Message
 
+from smartlite.api.app import create_app
+from smartlite.api.services import Services
 from smartlite.domain.asr import TranscribeRequest, TranscriptEvent
 from smartlite.domain.embedding import EmbeddingEvent, EmbedRequest
 from smartlite.domain.llm import ChatEvent, ChatRequest
@@ -121,3 +127,23 @@ def events_of(answer: httpx.Response) -> list[dict[str, Any]]:
     """The JSON of each server-sent event, ``[DONE]`` left out."""
     lines = [line.removeprefix("data: ") for line in answer.text.split("\n\n") if line]
     return [json.loads(line) for line in lines if line != "[DONE]"]
+
+
+@asynccontextmanager
+async def official(services: Services, llm: ScriptedLLM) -> AsyncIterator[AsyncOpenAI]:
+    """The official client of a gateway with this LLM stage; raises where an answer is not as its types say."""
+    app = create_app(dataclasses.replace(services, llm=llm))
+    async with AsyncOpenAI(
+        base_url="http://gateway/v1",
+        api_key="unused",
+        max_retries=0,
+        http_client=httpx2.AsyncClient(transport=httpx2.ASGITransport(app)),
+        _strict_response_validation=True,
+    ) as client:
+        yield client
+
+
+def client_of(services: Services, llm: ScriptedLLM) -> httpx.AsyncClient:
+    """A client of the same that has no official client's manners."""
+    app = create_app(dataclasses.replace(services, llm=llm))
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway")

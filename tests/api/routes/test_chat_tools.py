@@ -1,23 +1,16 @@
 """Tools, schemas and probabilities in chats: what reaches the stage, what the official client reads."""
 
-import dataclasses
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
-import httpx2
 import pytest
-from openai import AsyncOpenAI
 from pydantic import BaseModel
 
-from smartlite.api.app import create_app
 from smartlite.api.services import Services
 from smartlite.domain.llm import ChatFinished, Message, TextDelta, Tool, ToolCall, ToolCallDelta
 from smartlite.domain.logprobs import TokenLogprob
 from smartlite.domain.usage import TokenUsage
 from smartlite.errors import UnsupportedParameter
-from tests.api.scripted import ScriptedLLM, events_of
+from tests.api.scripted import ScriptedLLM, client_of, events_of, official
 
 PATH = "/v1/chat/completions"
 MESSAGES: Any = [{"role": "user", "content": "one two three"}]
@@ -45,24 +38,6 @@ CALLS = (
 class City(BaseModel):
     name: str
     people: int
-
-
-@asynccontextmanager
-async def official(services: Services, llm: ScriptedLLM) -> AsyncIterator[AsyncOpenAI]:
-    app = create_app(dataclasses.replace(services, llm=llm))
-    async with AsyncOpenAI(
-        base_url="http://gateway/v1",
-        api_key="unused",
-        max_retries=0,
-        http_client=httpx2.AsyncClient(transport=httpx2.ASGITransport(app)),
-        _strict_response_validation=True,
-    ) as client:
-        yield client
-
-
-def client_of(services: Services, llm: ScriptedLLM) -> httpx.AsyncClient:
-    app = create_app(dataclasses.replace(services, llm=llm))
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway")
 
 
 async def test_calls_are_joined_and_there_is_no_content(services: Services) -> None:

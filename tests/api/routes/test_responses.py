@@ -1,24 +1,18 @@
 """Responses through the official client and by hand: objects, events in their order, functions, errors."""
 
-import dataclasses
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any
 
-import httpx
-import httpx2
 import openai
 import pytest
 from openai import AsyncOpenAI
 from pydantic import BaseModel
 
-from smartlite.api.app import create_app
 from smartlite.api.services import Services
-from smartlite.domain.llm import ChatEvent, ChatFinished, Message, TextDelta, Tool, ToolCall, ToolCallDelta
+from smartlite.domain.llm import ChatFinished, Message, TextDelta, Tool, ToolCall, ToolCallDelta
 from smartlite.domain.logprobs import TokenLogprob
 from smartlite.domain.usage import TokenUsage
-from smartlite.errors import ReplicaLost, UnsupportedParameter
-from tests.api.scripted import Connection, ScriptedLLM
+from tests.api.scripted import ScriptedLLM, client_of, official
 
 PATH = "/v1/responses"
 DONE = ChatFinished("stop", TokenUsage(7, 2, 3))
@@ -48,24 +42,6 @@ WEATHER: Any = {
 class City(BaseModel):
     name: str
     people: int
-
-
-@asynccontextmanager
-async def official(services: Services, llm: ScriptedLLM) -> AsyncIterator[AsyncOpenAI]:
-    app = create_app(dataclasses.replace(services, llm=llm))
-    async with AsyncOpenAI(
-        base_url="http://gateway/v1",
-        api_key="unused",
-        max_retries=0,
-        http_client=httpx2.AsyncClient(transport=httpx2.ASGITransport(app)),
-        _strict_response_validation=True,
-    ) as client:
-        yield client
-
-
-def client_of(services: Services, llm: ScriptedLLM) -> httpx.AsyncClient:
-    app = create_app(dataclasses.replace(services, llm=llm))
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway")
 
 
 async def test_a_text_is_what_the_official_client_expects(openai_client: AsyncOpenAI) -> None:
@@ -268,61 +244,6 @@ async def test_the_choice_of_tools_reaches_the_stage_and_is_repeated(
     options = llm.asked[0].options
     assert (len(options.tools), options.tool_mode, options.tool_name) == (tools, mode, name)
     assert (answer.tool_choice if isinstance(choice, str) else answer.tool_choice.to_dict()) == choice  # type: ignore[union-attr]
-
-
-@pytest.mark.parametrize("stream", [False, True])
-async def test_an_error_before_the_first_word_keeps_its_status(services: Services, stream: bool) -> None:
-    llm = ScriptedLLM(error=UnsupportedParameter("This model calls no tools.", "tools"))
-    async with client_of(services, llm) as client:
-        answer = await client.post(PATH, json={"model": "fake-llm", "input": "hi", "stream": stream})
-    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "tools")
-
-
-async def test_an_error_in_the_middle_of_a_whole_answer_is_a_status(services: Services) -> None:
-    async with client_of(services, ScriptedLLM(TextDelta("Hi"), error=ReplicaLost("It ended."))) as client:
-        answer = await client.post(PATH, json={"model": "fake-llm", "input": "hi"})
-    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "replica_lost")
-
-
-@pytest.mark.parametrize(
-    ("events", "error", "code"),
-    [
-        ((TextDelta("Hi"),), ReplicaLost("It ended."), "replica_lost"),
-        ((TextDelta("Hi"),), None, "engine_failed"),
-        ((ToolCallDelta(0, "c", "f", "{"), ToolCallDelta(1, None, None, "}")), None, "engine_failed"),
-    ],
-)
-async def test_an_error_in_the_middle_of_a_stream_fails_the_response(
-    services: Services, events: tuple[ChatEvent, ...], error: Exception | None, code: str
-) -> None:
-    async with official(services, ScriptedLLM(*events, error=error)) as client:
-        stream = await client.responses.create(model="fake-llm", input="hi", stream=True)
-        told: list[Any] = [event async for event in stream]
-    assert (told[-2].type, told[-2].code) == ("error", code)
-    assert (told[-1].type, told[-1].response.status) == ("response.failed", "failed")
-    assert told[-1].response.error.code == "server_error"
-    assert told[-1].response.output[0].status == "incomplete"
-    assert [event.sequence_number for event in told] == list(range(len(told)))
-
-
-async def test_what_nobody_foresaw_is_not_told(services: Services) -> None:
-    async with official(services, ScriptedLLM(TextDelta("Hi"), error=RuntimeError("secret"))) as client:
-        stream = await client.responses.create(model="fake-llm", input="hi", stream=True)
-        with pytest.raises(openai.APIError) as failure:
-            async for _ in stream:
-                pass
-    assert "secret" not in str(failure.value)
-
-
-@pytest.mark.parametrize("stream", [False, True])
-async def test_a_client_that_hangs_up_stops_the_work(services: Services, stream: bool) -> None:
-    llm = ScriptedLLM(TextDelta("Hi"), waits=True)
-    app = create_app(dataclasses.replace(services, llm=llm))
-    body = {"model": "fake-llm", "input": "hi", "stream": stream}
-    connection = Connection(httpx.Request("POST", f"http://gateway{PATH}", json=body), llm.working)
-    await connection.run(app)
-    assert llm.closed.is_set()
-    assert connection.statuses == ([200] if stream else [499])
 
 
 async def test_nothing_is_stored(openai_client: AsyncOpenAI) -> None:

@@ -9,6 +9,7 @@ from smartlite.engines.coqui import Coqui
 from smartlite.engines.espeak import Espeak
 from smartlite.engines.fake import FakeASR, FakeLLM, FakeTTS
 from smartlite.engines.faster_whisper import FasterWhisper
+from smartlite.engines.kokoro import Kokoro
 from smartlite.engines.llama_cpp import LlamaCpp
 from smartlite.engines.onnx_vits import OnnxVITS
 from smartlite.engines.openai_whisper import OpenAIWhisper
@@ -29,7 +30,14 @@ ENGINES: Final[dict[ModelTask, dict[str, type[Any]]]] = {
         "fake": FakeASR,
     },
     "llm": {"openai_upstream": UpstreamLLM, "llama_cpp": LlamaCpp, "transformers": TransformersLLM, "fake": FakeLLM},
-    "tts": {"openai_upstream": UpstreamTTS, "onnx_vits": OnnxVITS, "coqui": Coqui, "espeak": Espeak, "fake": FakeTTS},
+    "tts": {
+        "openai_upstream": UpstreamTTS,
+        "onnx_vits": OnnxVITS,
+        "kokoro": Kokoro,
+        "coqui": Coqui,
+        "espeak": Espeak,
+        "fake": FakeTTS,
+    },
     "embedding": {
         "openai_upstream": UpstreamEmbedding,
     },

@@ -120,6 +120,13 @@ REQUIREMENTS: Final[dict[str, Requirements]] = {
         sees_gpu=_torch_sees_gpu,
         gpu_hint="install a build of torch for your CUDA driver",
     ),
+    "kokoro": Requirements(
+        packages=(Package("onnxruntime", "onnxruntime"), Package("haqumei", "haqumei")),
+        install=_CPU_EXTRA,
+        programs=(Program(PROGRAM, INSTALL_COMMAND),),
+        sees_gpu=_onnxruntime_sees_gpu,
+        gpu_hint="pip uninstall onnxruntime && pip install onnxruntime-gpu",
+    ),
     "espeak": Requirements(programs=(Program(PROGRAM, INSTALL_COMMAND),)),
     "fake": Requirements(),
 }

@@ -30,6 +30,7 @@ WEIGHTS = {
     "llama_cpp": "smollm2-135m-instruct",
     "transformers": "smollm2-135m-instruct-transformers",
     "onnx_vits": "en_US-joe-medium",
+    "kokoro": "kokoro-82m",
     "espeak": "espeak-ng",
     "coqui": "en_US-joe-medium-coqui",
 }

@@ -3,6 +3,7 @@
 Only ``.safetensors`` and ``.gguf`` are read, and never with ``trust_remote_code``. Must not know requests.
 """
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -164,8 +165,9 @@ def _quantization(library: Any, torch: Any, options: TorchOptions) -> Any:
         import bitsandbytes  # noqa: F401
     except ImportError as error:
         raise ConfigurationError(
-            f"quantization '{options.quantization}' needs bitsandbytes: pip install bitsandbytes.", "quantization"
+            f"quantization '{options.quantization}' needs bitsandbytes: {_INSTALL}", "quantization"
         ) from error
+    logging.getLogger("bitsandbytes").setLevel(logging.CRITICAL)  # warns of every request
     if options.quantization == "int8":
         return library.BitsAndBytesConfig(load_in_8bit=True)
     return library.BitsAndBytesConfig(

@@ -32,6 +32,8 @@ class GGUFHeader:
     """Jinja; empty where the file has none."""
     special_tokens: tuple[str, ...]
     """Texts that the tokenizer reads as one control token wherever they stand, such as ``<|im_start|>``."""
+    vocabulary_size: int
+    """How many tokens there are; 0 where the file does not say."""
 
 
 def read_gguf_header(path: Path) -> GGUFHeader:
@@ -53,6 +55,7 @@ def read_gguf_header(path: Path) -> GGUFHeader:
         trained_context_tokens=trained if isinstance(trained, int) else 0,
         chat_template=template,
         special_tokens=_special_tokens(metadata, template),
+        vocabulary_size=len(tokens) if isinstance(tokens := metadata.get("tokenizer.ggml.tokens"), list) else 0,
     )
 
 

@@ -12,15 +12,17 @@ from typing import Any, ClassVar, Final
 
 from smartlite.domain.llm import ChatEvent, ChatFinished, ChatOptions, Message
 from smartlite.domain.models import ModelFiles
+from smartlite.engines.constrained_answer import ConstrainedAnswer
 from smartlite.engines.gguf import read_gguf_header
 from smartlite.engines.llama_cpp_answer import LIBRARY_ERRORS, Answer
+from smartlite.engines.llama_cpp_request import check_request, request_body
 from smartlite.engines.llama_cpp_server import LlamaCppOptions, open_server
 from smartlite.engines.protocols import EngineOptions
+from smartlite.engines.slots import Slots
 from smartlite.engines.special_tokens import SpecialTokenGuard
-from smartlite.errors import ConfigurationError, EngineFailed, InvalidRequest, ModelNotReady, Overloaded
+from smartlite.engines.tool_calling import prepare
+from smartlite.errors import ConfigurationError, EngineFailed, ModelNotReady
 
-_RANDOM_SEED: Final = 0xFFFFFFFF
-"""llama.cpp's seed that means "a new one each time" (``LLAMA_DEFAULT_SEED``)."""
 _HEALTH_TIMEOUT_S: Final = 10.0
 
 
@@ -43,9 +45,9 @@ class LlamaCpp:
         self._probe: Future[str] | None = None
         self._guard = SpecialTokenGuard(())
         self._closing = threading.Event()
-        self._slots: asyncio.Semaphore | None = None
-        self._slots_loop: asyncio.AbstractEventLoop | None = None
-        self._waiting = 0
+        self._vocabulary_size = 0
+        # Ours, since a request that waits inside the library cannot be cancelled.
+        self._slots = Slots(options.parallel, options.max_waiting, files.id)
 
     def start(self) -> None:
         """Load the model and answer once; the contract of Engine."""
@@ -54,6 +56,7 @@ class LlamaCpp:
         if not (header.chat_template or self._options.chat_template):
             raise ConfigurationError(f"{path}: has no chat template. Set the option chat_template.", "chat_template")
         self._guard = SpecialTokenGuard(header.special_tokens)
+        self._vocabulary_size = header.vocabulary_size
         self._server = open_server(path, self._options)
         self._workers = ThreadPoolExecutor(self._options.parallel, thread_name_prefix=f"llama-{self._files.id}")
         self._prober = ThreadPoolExecutor(1, thread_name_prefix=f"llama-health-{self._files.id}")
@@ -67,9 +70,16 @@ class LlamaCpp:
         server, workers = self._server, self._workers
         if server is None or workers is None or self._closing.is_set():
             raise ModelNotReady(f"The model '{self._files.id}' is not loaded.")
-        body = self._request(messages, options)
-        slots = await self._take_slot()
-        answer = Answer(asyncio.get_running_loop(), self._closing, self._options.context_tokens)
+        check_request(messages, options, self._vocabulary_size)
+        # Schemas take a second to compile where they are as large as they may be.
+        constrained = options.json_schema is not None or bool(options.tools)
+        body, reader = (
+            await asyncio.to_thread(self._prepare, messages, options)
+            if constrained
+            else self._prepare(messages, options)
+        )
+        slots = await self._slots.take()
+        answer = Answer(asyncio.get_running_loop(), self._closing, self._options.context_tokens, options.top_logprobs)
         try:
             work = workers.submit(answer.run, server, body)
         except RuntimeError as error:  # closed while we waited
@@ -79,10 +89,10 @@ class LlamaCpp:
         work.add_done_callback(lambda _: answer.call_in_loop(slots.release))
         try:
             while True:
-                event = await answer.next_event(self._options.silence_timeout_s)
-                yield event
-                if isinstance(event, ChatFinished):
-                    return
+                for event in reader.read(await answer.next_event(self._options.silence_timeout_s)):
+                    yield event
+                    if isinstance(event, ChatFinished):
+                        return
         finally:
             answer.cancel()
 
@@ -112,52 +122,9 @@ class LlamaCpp:
         self._workers = self._prober = self._probe = None
         self._server = None  # the library's destructor ends its threads and frees the weights
 
-    def _request(self, messages: tuple[Message, ...], options: ChatOptions) -> dict[str, Any]:
-        if not messages:
-            raise InvalidRequest("There must be at least one message.", "messages")
-        if options.max_tokens is not None and options.max_tokens < 1:
-            raise InvalidRequest(f"max_tokens is {options.max_tokens}, it must be at least 1.", "max_tokens")
-        for text in (*(message.content for message in messages), *options.stop):
-            if not _is_unicode(text):
-                raise InvalidRequest("Text must be valid Unicode; this one has a lone surrogate.", "messages")
-        seed = options.seed if options.seed is not None else self._options.seed
-        body: dict[str, Any] = {
-            "messages": [
-                {"role": message.role, "content": self._guard.neutralise(message.content)} for message in messages
-            ],
-            "stream": True,
-            "stream_options": {"include_usage": True},
-            "return_progress": True,
-            "temperature": options.temperature,
-            "top_p": options.top_p,
-            "top_k": self._options.top_k,
-            "min_p": self._options.min_p,
-            "stop": [stop for stop in options.stop if stop],
-            "seed": _RANDOM_SEED if seed is None else seed % _RANDOM_SEED,
-            "cache_prompt": seed is None,
-        }
-        if options.max_tokens is not None:
-            body["max_tokens"] = options.max_tokens
-        return body
-
-    async def _take_slot(self) -> asyncio.Semaphore:
-        """Wait for a slot ourselves, since a request that waits inside the library cannot be cancelled.
-
-        Raises:
-            Overloaded: 429, too many wait already.
-        """
-        loop = asyncio.get_running_loop()
-        if self._slots is None or self._slots_loop is not loop:
-            self._slots, self._slots_loop, self._waiting = asyncio.Semaphore(self._options.parallel), loop, 0
-        slots = self._slots
-        if slots.locked() and self._waiting >= self._options.max_waiting:
-            raise Overloaded(f"{self._waiting} requests already wait for the model '{self._files.id}'.")
-        self._waiting += 1
-        try:
-            await slots.acquire()
-        finally:
-            self._waiting -= 1
-        return slots
+    def _prepare(self, messages: tuple[Message, ...], options: ChatOptions) -> tuple[dict[str, Any], ConstrainedAnswer]:
+        conversation = prepare(messages, options, self._guard.neutralise)
+        return request_body(conversation, options, self._options), ConstrainedAnswer(conversation)
 
 
 def _find_gguf(files: ModelFiles) -> Path:
@@ -166,11 +133,3 @@ def _find_gguf(files: ModelFiles) -> Path:
         if name.endswith(".gguf"):
             return files.directory / name
     raise ConfigurationError(f"The model '{files.id}' has no .gguf file in {files.directory}.")
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
 from smartlite.domain.llm import ChatEvent, ChatFinished, FinishReason, TextDelta
+from smartlite.domain.logprobs import TokenLogprob
 from smartlite.domain.usage import TokenUsage
 from smartlite.errors import (
     ContextLengthExceeded,
@@ -32,9 +33,16 @@ class Answer:
     Memory is bounded by the context: one event a token, one sign of life a batch of the prompt.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, closing: threading.Event, context_tokens: int) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        closing: threading.Event,
+        context_tokens: int,
+        top_logprobs: int = 0,
+    ) -> None:
         self._loop = loop
         self._closing = closing
+        self._top_logprobs = top_logprobs
         self._cancelled = False
         self._finish_reason: FinishReason = "stop"
         self._events: asyncio.Queue[ChatEvent | SmartLiteError | _Alive] = asyncio.Queue(maxsize=2 * context_tokens + 8)
@@ -115,13 +123,29 @@ class Answer:
                 self._finish_reason = "length" if choice["finish_reason"] == "length" else "stop"
             text = choice["delta"].get("content")
             # A model's private reasoning comes as "reasoning_content" and is not part of the answer.
-            return TextDelta(text) if text else _ALIVE
+            return TextDelta(text, self._logprobs(choice)) if text else _ALIVE
         if usage := chunk.get("usage"):
             cached = usage.get("prompt_tokens_details", {}).get("cached_tokens", 0)
             return ChatFinished(
                 self._finish_reason, TokenUsage(usage["prompt_tokens"], usage["completion_tokens"], cached)
             )
         return None
+
+    def _logprobs(self, choice: dict[str, Any]) -> tuple[TokenLogprob, ...]:
+        """Of the tokens of a piece; nothing where they were not asked for.
+
+        The library gives a character of several tokens, or tokens held back for a stop text, as one with the
+        probability of the last.
+        """
+        return tuple(
+            _token_logprob(token, tuple(map(_token_logprob, token["top_logprobs"][: self._top_logprobs])))
+            for token in (choice.get("logprobs") or {}).get("content", ())
+        )
+
+
+def _token_logprob(token: dict[str, Any], alternatives: tuple[TokenLogprob, ...] = ()) -> TokenLogprob:
+    data = bytes(token["bytes"])
+    return TokenLogprob(data.decode("utf-8", errors="replace"), min(0.0, token["logprob"]), data, alternatives)
 
 
 def raise_library_error(error: dict[str, Any]) -> NoReturn:

@@ -1,0 +1,77 @@
+"""What llama.cpp is asked for one answer: checks of the request and the library's words for it.
+
+Must not know threads, nor how answers are read.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from smartlite.domain.llm import ChatOptions, Message
+from smartlite.engines.llama_cpp_server import LlamaCppOptions
+from smartlite.engines.tool_calling import Conversation
+from smartlite.errors import InvalidRequest
+
+_RANDOM_SEED: Final = 0xFFFFFFFF
+"""llama.cpp's seed that means "a new one each time" (``LLAMA_DEFAULT_SEED``)."""
+
+
+def check_request(messages: tuple[Message, ...], options: ChatOptions, vocabulary_size: int) -> None:
+    """Refuse what the library would crash on or silently leave out.
+
+    Raises:
+        InvalidRequest: 400, naming the field.
+    """
+    if not messages:
+        raise InvalidRequest("There must be at least one message.", "messages")
+    if options.max_tokens is not None and options.max_tokens < 1:
+        raise InvalidRequest(f"max_tokens is {options.max_tokens}, it must be at least 1.", "max_tokens")
+    _check_unicode("messages", (message.content for message in messages))
+    _check_unicode("messages", (text for m in messages for c in m.tool_calls for text in (c.name, c.arguments)))
+    _check_unicode("messages", (message.name or "" for message in messages))
+    _check_unicode("stop", options.stop)
+    _check_unicode("tools", (text for tool in options.tools for text in (tool.name, tool.description)))
+    for token, _ in options.logit_bias:
+        if not 0 <= token < vocabulary_size:
+            raise InvalidRequest(
+                f"logit_bias has the token {token}; this model's tokens are 0 to {vocabulary_size - 1}.", "logit_bias"
+            )
+
+
+def request_body(conversation: Conversation, options: ChatOptions, engine: LlamaCppOptions) -> dict[str, Any]:
+    """The body of one streamed chat completion."""
+    seed = options.seed if options.seed is not None else engine.seed
+    body: dict[str, Any] = {
+        "messages": [{"role": message.role, "content": message.content} for message in conversation.messages],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "return_progress": True,
+        "temperature": options.temperature,
+        "top_p": options.top_p,
+        "top_k": engine.top_k,
+        "min_p": engine.min_p,
+        "presence_penalty": options.presence_penalty,
+        "frequency_penalty": options.frequency_penalty,
+        "logit_bias": [[token, bias] for token, bias in options.logit_bias],
+        # An answer of calls has no text to end; a stop inside would break their JSON.
+        "stop": [] if conversation.must_call else [stop for stop in options.stop if stop],
+        "seed": _RANDOM_SEED if seed is None else seed % _RANDOM_SEED,
+        "cache_prompt": seed is None,
+    }
+    if options.max_tokens is not None:
+        body["max_tokens"] = options.max_tokens
+    if options.logprobs and not conversation.must_call:
+        # With 0 the library gives none at all, not even of the tokens themselves.
+        body |= {"logprobs": True, "top_logprobs": max(1, options.top_logprobs)}
+    if conversation.grammar is not None:
+        # The library's own json_schema takes minutes to compile an enum of 20,000, drops patterns that it does not
+        # understand and allows a fence of Markdown around the answer. llguidance has its own, and says what it refuses.
+        body["grammar"] = "%llguidance {}\n" + conversation.grammar
+    return body
+
+
+def _check_unicode(param: str, texts: Iterable[str]) -> None:
+    for text in texts:
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise InvalidRequest("Text must be valid Unicode; this one has a lone surrogate.", param) from error

@@ -15,7 +15,7 @@ CATALOG = load_catalog()
 NAMES: dict[ModelTask, tuple[str, ...]] = {
     "asr": ("whisper-1", "whisper-base", "whisper-tiny.en"),
     "llm": ("smollm2-135m-instruct",),
-    "tts": ("tts-1", "en_US-joe-medium", "tts-1-hd", "gpt-4o-mini-tts", "espeak-ng"),
+    "tts": ("tts-1", "en_US-joe-medium", "tts-1-hd", "gpt-4o-mini-tts", "kokoro-82m", "espeak-ng"),
 }
 
 

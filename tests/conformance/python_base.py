@@ -23,10 +23,10 @@ from tests.conformance.context import (
 
 
 @contextmanager
-def client_of(context: Context) -> Iterator[OpenAI]:
-    """The client; raises where an answer is not as its types say."""
+def client_of(context: Context, strict: bool = True) -> Iterator[OpenAI]:
+    """The client; where it is strict, it raises when an answer is not as its types say."""
     with OpenAI(
-        base_url=f"{context.url}/v1", api_key="unused", max_retries=0, timeout=100, _strict_response_validation=True
+        base_url=f"{context.url}/v1", api_key="unused", max_retries=0, timeout=100, _strict_response_validation=strict
     ) as client:
         yield client
 
@@ -108,7 +108,8 @@ def stream_cancelled(context: Context) -> None:
 
 
 def embeddings(context: Context) -> None:
-    with client_of(context) as client:
+    # Not strict: the client's own type of a vector is a list of floats, and by default it asks for base64.
+    with client_of(context, strict=False) as client:
         answer = client.embeddings.create(model=EMBEDDING, input="A house by the sea.")
     assert answer.usage.prompt_tokens > 0
     assert math.hypot(*answer.data[0].embedding) == pytest.approx(1, abs=1e-3)
@@ -122,7 +123,7 @@ def embeddings_float(context: Context) -> None:
 
 def embeddings_many(context: Context) -> None:
     with client_of(context) as client:
-        answer = client.embeddings.create(model=EMBEDDING, input=["One.", "Two.", "One."])
+        answer = client.embeddings.create(model=EMBEDDING, input=["One.", "Two.", "One."], encoding_format="float")
     assert [item.index for item in answer.data] == [0, 1, 2]
     assert answer.data[0].embedding == pytest.approx(answer.data[2].embedding, abs=1e-3)
 

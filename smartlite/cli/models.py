@@ -22,6 +22,7 @@ from smartlite.models.store import ModelStatus, ModelStore
 from smartlite.storage.objects import FsspecObjectStore
 
 _FAILED: Final = 1
+_IN_SET: Final = " *"
 
 app = typer.Typer(
     help="The models of the catalog: list them, pull them, check their bytes.",
@@ -58,20 +59,17 @@ def list_models(as_json: _Json = False) -> None:
         _print_json([_describe(entry) | _outcome(status) for entry, status in statuses])
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("MODEL", "TASK", "SIZE", "STATE", "LICENCE"):
+    # Nothing that a command takes may be cut short: ids keep their width, licences give theirs.
+    longest = max(len(entry.id) for entry in place.catalog.models) + len(_IN_SET)
+    table.add_column("MODEL", min_width=longest, overflow="fold")
+    for column in ("TASK", "SIZE", "STATE"):
         table.add_column(column, justify="right" if column == "SIZE" else "left", no_wrap=True)
-    table.add_column("ALSO CALLED")
+    table.add_column("LICENCE", overflow="fold")
     for entry, status in statuses:
         licence = entry.licence + (" (note)" if entry.licence_note else "")
         size = f"{entry.size_bytes / 1e6:.1f} MB"
-        table.add_row(
-            entry.id + (" *" if entry.default else ""),
-            entry.task,
-            size,
-            _state(status),
-            licence,
-            ", ".join(entry.aliases),
-        )
+        name = entry.id + (_IN_SET if entry.default else "")
+        table.add_row("\n  also ".join((name, *entry.aliases)), entry.task, size, _state(status), licence)
     console = Console()
     console.print(table)
     console.print("* pulled when no model is named", style="dim")

@@ -65,6 +65,8 @@ class Settings(BaseSettings):
     """Longest recording taken, in seconds."""
     max_speech_characters: Annotated[int, Field(ge=1)] = 4096
     """Longest text spoken by one request, in characters."""
+    speech_language_detection: bool = True
+    """Whether the language of a text decides which voice speaks it, where the request does not say its language."""
     max_choices: Annotated[int, Field(ge=1, le=128)] = 8
     """Answers that one chat request may ask for (``n``); four of them are made at the same time."""
     max_embedding_characters: Annotated[int, Field(ge=1)] = 500_000

@@ -31,6 +31,7 @@ _LETTERS: Final[dict[str, str]] = dict(zip(*[iter(_ROWS.split())] * 2, strict=Tr
 _MARKS: Final[dict[str, str]] = {
     "。": ".", "、": ",", "？": "?", "！": "!", "．": ".", "，": ",", "：": ":", "；": ";", "…": "…", "・": "",
 }  # fmt: skip
+_ENDS: Final = frozenset(mark for mark in _MARKS.values() if mark)
 _NASALS: Final = (("mpb", "m"), ("kɡ", "ŋ"), ("ɲʨʥ", "ɲ"), ("ntdɾzʣʦ", "n"))
 """How ン sounds before each consonant; elsewhere it is ɴ."""
 _SYMBOL: Final = "記号"
@@ -63,21 +64,22 @@ class JapaneseReader:
             words = self._haqumei.run_frontend(unicodedata.normalize("NFKC", sentence))
         except (ValueError, RuntimeError) as error:
             raise EngineFailed(f"The sentence could not be read as Japanese: {str(error)[:200]}") from error
+        # Whole phrases go to letters at once: ン sounds as the mora after it asks, across words too.
         phrases: list[str] = []
         for word in words:
-            if word.pos == _SYMBOL and (mark := _MARKS.get(word.string, _MARKS.get(word.pron))) is not None:
-                if phrases and mark and phrases[-1][-1] not in ",.?!:;…":
-                    phrases[-1] += mark
-            elif sound := kana_to_letters(word.pron):
-                if phrases and word.chain_flag == 1 and phrases[-1][-1] not in ",.?!:;…":
-                    phrases[-1] += sound
-                else:
-                    phrases.append(sound)
-        return " ".join(phrases)
+            goes_on = phrases and phrases[-1][-1] not in _ENDS
+            if word.pos == _SYMBOL:
+                if goes_on:
+                    phrases[-1] += _MARKS.get(word.string, _MARKS.get(word.pron, ""))
+            elif word.chain_flag == 1 and goes_on:
+                phrases[-1] += word.pron
+            elif word.pron:
+                phrases.append(word.pron)
+        return " ".join(letters for phrase in phrases if (letters := kana_to_letters(phrase)))
 
 
 def kana_to_letters(kana: str) -> str:
-    """Kokoro's letters for katakana as they are pronounced; what is no katakana is left out."""
+    """Kokoro's letters for katakana as they are pronounced; marks stay, all else is left out."""
     out: list[str] = []
     at = 0
     while at < len(kana):
@@ -90,7 +92,7 @@ def kana_to_letters(kana: str) -> str:
         elif mora == "ン":
             out.append(_nasal(kana[at:]))
         else:
-            out.append(_LETTERS.get(mora, ""))
+            out.append(_LETTERS.get(mora, mora if mora in _ENDS else ""))
     return "".join(out)
 
 

@@ -46,6 +46,11 @@ EXPOSE_HEADERS: Final = (
     "Server-Timing",
     "X-Request-ID",
     "X-Should-Retry",
+    "X-SmartLite-Fallback",
+    "X-SmartLite-Fallback-Reason",
+    "X-SmartLite-Language",
+    "X-SmartLite-Model",
+    "X-SmartLite-Voice",
 )
 """What a page may read of an answer."""
 

@@ -16,13 +16,17 @@ from smartlite.api.json_body import read_json
 from smartlite.api.observation import Observation, ObservationDep
 from smartlite.api.openapi import COMMON_ERRORS, error_responses, json_request_body
 from smartlite.api.schemas.speech import SpeechDeltaEvent, SpeechDoneEvent, SpeechRequest, SpeechUsage
-from smartlite.api.services import ServicesDep
+from smartlite.api.services import Services, ServicesDep
 from smartlite.api.sse import Event, sse_response
 from smartlite.domain.audio import CONTENT_TYPES
+from smartlite.domain.language_tags import read_tag
 from smartlite.domain.models import resolve_voice
+from smartlite.domain.scripts import writing_of
+from smartlite.domain.speaking import Speaker, choose_speaker, guess_language, languages_spoken, refuse_language
 from smartlite.domain.stages import TTSStage
 from smartlite.domain.tts import SpeakRequest, SpeechChunk, SpeechFinished, SynthesizeOptions
-from smartlite.errors import EngineFailed, TextEmpty, TextTooLong
+from smartlite.errors import EngineFailed, InvalidRequest, TextEmpty, TextTooLong
+from smartlite.language_detection import detect_language
 
 router = APIRouter(prefix="/audio", tags=["Audio"])
 
@@ -71,12 +75,58 @@ async def create_speech(request: Request, services: ServicesDep, observation: Ob
         )
     if not body.input.strip():
         raise TextEmpty("'input' holds no text to speak.", "input")
+    speaker = await _choose(services, body)
+    options = SynthesizeOptions(speaker.voice.id, body.speed, speaker.language, body.instructions)
+    asked = SpeakRequest(body.input, speaker.model.id, options, body.response_format)
+    if body.stream_format == "sse":
+        response = await sse_response(request, _events(services.tts, asked, observation))
+    else:
+        file = _file(services.tts, asked, observation)
+        response = await byte_response(request, file, CONTENT_TYPES[body.response_format])
+    response.headers.update(_headers(speaker))
+    return response
+
+
+async def _choose(services: Services, body: SpeechRequest) -> Speaker:
+    """Who speaks: the voice asked for, or one that knows the text's language.
+
+    Raises:
+        InvalidRequest: 400, the language asked for is none, or nobody speaks it.
+    """
     model = services.models.resolve(body.model, "tts")
     voice = resolve_voice(model, body.voice_name)
-    asked = SpeakRequest(body.input, model.id, SynthesizeOptions(voice.id, body.speed), body.response_format)
-    if body.stream_format == "sse":
-        return await sse_response(request, _events(services.tts, asked, observation))
-    return await byte_response(request, _file(services.tts, asked, observation), CONTENT_TYPES[body.response_format])
+    if body.language is not None:
+        language = read_tag(body.language)
+        if language is None:
+            raise InvalidRequest(
+                f"'{body.language}' is not the tag of a language, such as 'de' or 'pt-BR'.", "language"
+            )
+        speaker = choose_speaker(services.models, model, voice, language)
+        if speaker is None:
+            raise refuse_language(services.models, body.language)
+        return speaker
+    if not services.settings.speech_language_detection:
+        return Speaker(model, voice, voice.language)
+    writing = writing_of(body.input)
+    # The model is loaded only for a text that more than its script could tell something about.
+    is_told = len(writing.languages) == 1 or not writing.letters or len(languages_spoken(services.models)) == 1
+    likelihood = {} if is_told else await detect_language(body.input)
+    for known in (likelihood, {}):
+        language = guess_language(voice, writing, known)
+        if speaker := choose_speaker(services.models, model, voice, language):
+            return speaker
+    return Speaker(model, voice, voice.language)
+
+
+def _headers(speaker: Speaker) -> dict[str, str]:
+    headers = {
+        "x-smartlite-model": speaker.model.id,
+        "x-smartlite-voice": speaker.voice.id,
+        "x-smartlite-language": speaker.language,
+    }
+    if speaker.why:
+        headers |= {"x-smartlite-fallback": speaker.model.engine, "x-smartlite-fallback-reason": speaker.why}
+    return headers
 
 
 async def _speak(
@@ -111,5 +161,4 @@ async def _events(stage: TTSStage, asked: SpeakRequest, observation: Observation
                 case SpeechChunk():
                     yield SpeechDeltaEvent(audio=base64.b64encode(event.data).decode("ascii")).model_dump()
                 case SpeechFinished():
-                    usage = SpeechUsage(characters=event.characters, seconds=round(event.duration_s, 3))
-                    yield SpeechDoneEvent(usage=usage).model_dump()
+                    yield SpeechDoneEvent(usage=SpeechUsage.of(event)).model_dump()

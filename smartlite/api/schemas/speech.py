@@ -1,10 +1,11 @@
 """Wire format of speech synthesis, as OpenAI has it. Must not know how speech is made."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, Discriminator, Field, Tag
 
 from smartlite.domain.audio import AudioFormat
+from smartlite.domain.tts import SpeechFinished
 
 _Name = Annotated[str, Field(min_length=1, max_length=256)]
 
@@ -40,6 +41,14 @@ class SpeechRequest(BaseModel):
     instructions: str | None = Field(
         None, max_length=4096, description="How to speak; ignored by models that cannot follow it."
     )
+    language: str | None = Field(
+        None,
+        min_length=2,
+        max_length=35,
+        description="Extension: the text's language, a BCP 47 tag such as `pt-BR`. Without it the language is detected."
+        " Where the voice does not speak it, another one does and the answer's headers say so.",
+        examples=["de"],
+    )
     stream_format: Literal["audio", "sse"] = Field(
         "audio", description="`audio` sends the file as it is made, `sse` sends it in `speech.audio.delta` events."
     )
@@ -58,12 +67,30 @@ class SpeechDeltaEvent(BaseModel):
     """Base64."""
 
 
-class SpeechUsage(BaseModel):
-    """What was spoken. OpenAI counts tokens here; the models served speak characters and give seconds."""
+AUDIO_TOKENS_PER_S: Final = 50
+"""Our unit of audio in ``output_tokens``: 20 ms of speech, whatever the format."""
 
-    type: Literal["characters"] = "characters"
-    characters: int
-    seconds: float
+
+class SpeechUsage(BaseModel):
+    """What was spoken. A model that reads phonemes or characters counts each as a token."""
+
+    input_tokens: int = Field(description="Symbols that the model read: phonemes, characters or tokens.")
+    output_tokens: int = Field(description="Speech made, in units of 20 ms.")
+    total_tokens: int
+    characters: int = Field(description="Extension: of the text.")
+    seconds: float = Field(description="Extension: of the speech.")
+
+    @classmethod
+    def of(cls, finished: SpeechFinished) -> Self:
+        """Count what a stage has done."""
+        output_tokens = round(finished.duration_s * AUDIO_TOKENS_PER_S)
+        return cls(
+            input_tokens=finished.input_tokens,
+            output_tokens=output_tokens,
+            total_tokens=finished.input_tokens + output_tokens,
+            characters=finished.characters,
+            seconds=round(finished.duration_s, 3),
+        )
 
 
 class SpeechDoneEvent(BaseModel):

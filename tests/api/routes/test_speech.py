@@ -79,7 +79,8 @@ async def test_sse_carries_the_same_bytes_and_ends_with_true_usage(client: httpx
     events = events_of(answer)
     assert [event["type"] for event in events] == ["speech.audio.delta"] * 3 + ["speech.audio.done"]
     assert b"".join(base64.b64decode(event["audio"]) for event in events[:-1]) == b"one two three"
-    assert events[-1]["usage"] == {"type": "characters", "characters": 11, "seconds": 1.25}
+    usage = {"input_tokens": 22, "output_tokens": 62, "total_tokens": 84, "characters": 11, "seconds": 1.25}
+    assert events[-1]["usage"] == usage
 
 
 BAD_BODIES = [

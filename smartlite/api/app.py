@@ -11,7 +11,7 @@ from fastapi import APIRouter, FastAPI
 from smartlite.api.docs import add_docs
 from smartlite.api.errors import exception_handlers
 from smartlite.api.middleware import middleware_stack
-from smartlite.api.routes import chat, embeddings, health, models, responses, speech, transcriptions, voice
+from smartlite.api.routes import chat, embeddings, health, models, responses, speech, transcriptions, voice, voices
 from smartlite.api.services import Services
 
 ROUTERS: Final[dict[str, tuple[APIRouter, ...]]] = {
@@ -23,6 +23,7 @@ ROUTERS: Final[dict[str, tuple[APIRouter, ...]]] = {
         responses.router,
         transcriptions.router,
         speech.router,
+        voices.router,
         voice.router,
     ),
 }

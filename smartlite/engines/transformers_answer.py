@@ -7,7 +7,7 @@ from typing import Final
 from smartlite.domain.llm import ChatEvent, ChatFinished, FinishReason
 from smartlite.domain.logprobs import TokenLogprob
 from smartlite.domain.usage import TokenUsage
-from smartlite.engines.transformers_grammar import Vocabulary
+from smartlite.engines.transformers_grammar import Vocabulary, too_complex
 from smartlite.engines.transformers_sampling import Draw, DrawnLogprob
 from smartlite.engines.transformers_text import AnswerText, TokenPiece, show
 from smartlite.errors import EngineFailed, SmartLiteError
@@ -49,6 +49,7 @@ class Answer:
 
         Raises:
             EngineFailed: The library failed, or nothing came for ``silence_timeout_s`` seconds.
+            InvalidRequest: 400, the grammar was too complex to be kept to.
             ModelNotReady: The engine was closed.
         """
         count = 0
@@ -60,6 +61,7 @@ class Answer:
             count += 1
             if token in self._vocabulary.eos_tokens:
                 reason = "stop"
+                self._check_grammar()
                 break
             if delta := self._text.push(self._piece(token, count - 1)):
                 yield delta
@@ -68,6 +70,11 @@ class Answer:
         elif delta := self._text.finish():
             yield delta
         yield ChatFinished(reason, TokenUsage(prompt_tokens, count, self.cached_tokens))
+
+    def _check_grammar(self) -> None:
+        """An answer that was ended because its grammar broke down is no answer."""
+        if self.draw.grammar is not None and self.draw.grammar.is_error():
+            raise too_complex(self.draw.grammar_param)
 
     async def _next(self, silence_timeout_s: float) -> int:
         try:

@@ -5,6 +5,7 @@ everybody), a cancelled one is forgotten at once (the library says nothing more 
 told. Must not know messages or text.
 """
 
+import logging
 import math
 import queue
 import threading
@@ -87,6 +88,7 @@ class Batcher:
         """Take the memory of the cache; raises what the library raises."""
         import transformers
 
+        logging.getLogger("ContinuousBatchingLogger").setLevel(logging.ERROR)  # warnings show tokens of prompts
         page = options.page_tokens
         self._router = Router()
         self._manager: Any = model.init_continuous_batching(

@@ -1,18 +1,12 @@
-"""What a model's tokens are in bytes, and answers that keep to a JSON Schema, by llguidance. Must not know sampling.
+"""What a model's tokens are in bytes, and which of them a grammar takes next, by llguidance. Must not know sampling."""
 
-llguidance is what llama.cpp uses too, so both engines take the same schemas.
-"""
-
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, Final
 
 from smartlite.errors import ConfigurationError, InvalidRequest
 
 _INSTALL: Final = "llguidance is not installed: pip install 'smartlite[torch]'."
-_NO_FREE_WHITESPACE: Final = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
-"""A small model that may write spaces between two values writes them until its tokens run out."""
 
 
 class Vocabulary:
@@ -43,21 +37,16 @@ class Vocabulary:
         """What a token adds to an answer; nothing for control tokens."""
         return b"" if token in self._control else self.token_bytes(token)
 
-    def grammar(self, schema: Mapping[str, object]) -> Any:
-        """Prepare an answer that keeps to a schema: llguidance's LLMatcher, for one answer.
+    def grammar(self, grammar: str, param: str) -> Any:
+        """Prepare an answer that keeps to a grammar (Lark): llguidance's LLMatcher, for one answer.
 
         Raises:
-            InvalidRequest: 400, the schema is wrong, or asks for what cannot be kept to token by token.
+            InvalidRequest: 400, naming ``param``: it cannot be compiled.
         """
         matcher = self._library.LLMatcher
-        try:
-            grammar = matcher.grammar_from_json_schema(json.dumps(schema), overrides=_NO_FREE_WHITESPACE)
-        except (ValueError, TypeError, RecursionError) as error:
-            raise InvalidRequest(f"The JSON Schema cannot be used: {error}", "response_format") from error
-        prepared = matcher(self._tokenizer, grammar, log_level=0)
+        prepared = matcher(self._tokenizer, matcher.grammar_from_lark(grammar), log_level=0)
         if prepared.is_error():
-            reason = str(prepared.get_error()).partition("\n")[0][:500]
-            raise InvalidRequest(f"The JSON Schema cannot be used: {reason}", "response_format")
+            raise too_complex(param)
         return prepared
 
     def bias(self, pairs: Iterable[tuple[int, float]]) -> dict[int, float]:
@@ -77,3 +66,8 @@ class Vocabulary:
     def _token_bytes(self, token: int) -> bytes:
         data: bytes = self._tokenizer.decode_bytes([token])
         return data
+
+
+def too_complex(param: str) -> InvalidRequest:
+    """What is said where the library gives up a grammar."""
+    return InvalidRequest("The JSON Schema is too complex: an answer could not be kept to it.", param)

@@ -19,9 +19,9 @@ from smartlite.engines.transformers_batching import Batcher
 from smartlite.engines.transformers_grammar import Vocabulary
 from smartlite.engines.transformers_options import TransformersOptions
 from smartlite.engines.transformers_prompt import Prompter
-from smartlite.engines.transformers_sampling import Draw
+from smartlite.engines.transformers_request import PreparedRequest, prepare_request
 from smartlite.engines.transformers_weights import load_model, translated
-from smartlite.errors import ContextLengthExceeded, EngineFailed, ModelNotReady
+from smartlite.errors import EngineFailed, ModelNotReady
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +80,17 @@ class TransformersLLM:
         if running is None:
             raise ModelNotReady(f"The model '{self._files.id}' is not loaded.")
         try:
-            prepared = running.preparer.submit(self._prepare, running, messages, options)
+            preparing = running.preparer.submit(self._prepare, running, messages, options)
         except RuntimeError as error:  # closed meanwhile
             raise ModelNotReady(f"The model '{self._files.id}' is not loaded.") from error
-        prompt, draw = await asyncio.wrap_future(prepared)
-        left = running.context_tokens - len(prompt)
+        request = await asyncio.wrap_future(preparing)
         slots = await self._slots.take()
-        answer = Answer(uuid4().hex, draw, running.vocabulary, options.stop)
+        answer = Answer(uuid4().hex, request.draw, running.vocabulary, request.stop)
         try:
-            running.batcher.add(prompt, min(options.max_tokens or left, left), answer)
-            async for event in answer.events(len(prompt), self._options.silence_timeout_s):
-                yield event
+            running.batcher.add(request.prompt, request.max_tokens, answer)
+            async for event in answer.events(len(request.prompt), self._options.silence_timeout_s):
+                for read in request.reader.read(event):
+                    yield read
         finally:
             running.batcher.cancel(answer)
             slots.release()
@@ -109,29 +109,10 @@ class TransformersLLM:
             running.preparer.shutdown(wait=True)
             running.batcher.stop()
 
-    def _prepare(
-        self, running: _Running, messages: tuple[Message, ...], options: ChatOptions
-    ) -> tuple[list[int], Draw]:
-        prompt = running.prompter.prompt(messages, options)
-        if len(prompt) >= running.context_tokens:
-            raise ContextLengthExceeded(
-                f"The messages are {len(prompt)} tokens long; this model's maximum context length is "
-                f"{running.context_tokens} tokens, the answer included.",
-                "messages",
-            )
-        vocabulary = running.vocabulary
-        draw = Draw(
-            temperature=options.temperature,
-            top_p=options.top_p,
-            seed=options.seed if options.seed is not None else self._options.seed,
-            presence_penalty=options.presence_penalty,
-            frequency_penalty=options.frequency_penalty,
-            bias=vocabulary.bias(options.logit_bias),
-            top_logprobs=options.top_logprobs if options.logprobs else None,
-            grammar=None if options.json_schema is None else vocabulary.grammar(options.json_schema),
-            eos_token=vocabulary.eos_tokens[0],
+    def _prepare(self, running: _Running, messages: tuple[Message, ...], options: ChatOptions) -> PreparedRequest:
+        return prepare_request(
+            messages, options, running.prompter, running.vocabulary, running.context_tokens, self._options.seed
         )
-        return prompt, draw
 
     async def _answer_once(self) -> None:
         options = ChatOptions(temperature=0.0, max_tokens=1)

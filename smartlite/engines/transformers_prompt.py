@@ -26,16 +26,19 @@ class Prompter:
         control = [token.content for token in added if token.special or token.content in text]
         self._guard = SpecialTokenGuard([*control, *tokenizer.all_special_tokens])
 
-    def prompt(self, messages: tuple[Message, ...], options: ChatOptions) -> list[int]:
-        """Write the messages as the model was trained to read them.
+    def neutralise(self, text: str) -> str:
+        """Break the control tokens in a text that others wrote."""
+        return self._guard.neutralise(text)
+
+    def prompt(self, messages: tuple[Message, ...]) -> list[int]:
+        """Write neutralised messages as the model was trained to read them.
 
         Raises:
-            InvalidRequest: 400, there are no messages, or the template does not take them.
+            InvalidRequest: 400, the template does not take them.
         """
         from jinja2 import TemplateError
 
-        _check(messages, options)
-        conversation = [{"role": m.role, "content": self._guard.neutralise(m.content)} for m in messages]
+        conversation = [{"role": message.role, "content": message.content} for message in messages]
         try:
             text = self._tokenizer.apply_chat_template(
                 conversation, chat_template=self._template, add_generation_prompt=True, tokenize=False
@@ -48,13 +51,27 @@ class Prompter:
         return tokens
 
 
-def _check(messages: tuple[Message, ...], options: ChatOptions) -> None:
+def check_request(messages: tuple[Message, ...], options: ChatOptions) -> None:
+    """Refuse what cannot be written or answered.
+
+    Raises:
+        InvalidRequest: 400, naming the field.
+    """
     if not messages:
         raise InvalidRequest("There must be at least one message.", "messages")
     if options.max_tokens is not None and options.max_tokens < 1:
         raise InvalidRequest(f"max_tokens is {options.max_tokens}, it must be at least 1.", "max_tokens")
-    for text in (*(message.content for message in messages), *options.stop):
+    calls = [call for message in messages for call in message.tool_calls]
+    texts = {
+        "messages": [
+            *(text for message in messages for text in (message.content, message.name or "")),
+            *(text for call in calls for text in (call.name, call.arguments)),
+        ],
+        "stop": options.stop,
+        "tools": [text for tool in options.tools for text in (tool.name, tool.description)],
+    }
+    for param, values in texts.items():
         try:
-            text.encode()
+            "".join(values).encode()
         except UnicodeEncodeError as error:
-            raise InvalidRequest("Text must be valid Unicode; this one has a lone surrogate.", "messages") from error
+            raise InvalidRequest("Text must be valid Unicode; this one has a lone surrogate.", param) from error

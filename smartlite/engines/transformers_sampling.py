@@ -38,6 +38,8 @@ class Draw:
     """None where no probabilities are asked for."""
     grammar: Any = None
     """llguidance's matcher; None where any text will do."""
+    grammar_param: str = ""
+    """The request's field that the grammar comes from."""
     eos_token: int = 0
     """Drawn where the grammar allows nothing."""
     logprobs: list[DrawnLogprob] = field(default_factory=list)
@@ -103,13 +105,17 @@ class BatchSampler:
 
         Args:
             input_ids: Not looked at.
-            scores: Logits of shape (requests or more, vocabulary), float32.
+            scores: Logits of shape (n, vocabulary), float32; the rows of requests that only read a part of their
+                prompt now are the last ones and mean nothing.
             logits_processor_args: Not looked at.
 
         Returns:
             Scores of the same shape whose greatest is at the chosen tokens.
         """
         draws = self._draws
+        result = self._torch.full_like(scores, float("-inf"))
+        if not draws:
+            return result
         scores = scores[: len(draws)]
         wanted = [row for row, draw in enumerate(draws) if draw.top_logprobs is not None]
         logprobs: Any = self._torch.log_softmax(scores[wanted], dim=-1) if wanted else ()
@@ -120,7 +126,6 @@ class BatchSampler:
         for draw, token in zip(draws, chosen, strict=True):
             draw.take(token)
         rows = self._torch.arange(len(draws), device=scores.device)
-        result = self._torch.full_like(scores, float("-inf"))
         result[rows, self._torch.tensor(chosen, device=scores.device)] = 0.0
         return result
 

@@ -96,6 +96,21 @@ async def test_requests_at_once_each_get_their_own_answer(engine: TransformersLL
         assert city in text
 
 
+async def test_a_long_prompt_is_read_beside_others_answers(engine: TransformersLLM) -> None:
+    long = "Here is a list. " + "apples, pears, " * 150 + "What is the capital of France?"
+    answers = await asyncio.gather(
+        answer(engine, "What is the capital of France?", temperature=0.0, max_tokens=12),
+        answer(engine, long, max_tokens=2),
+        answer(engine, "What is the capital of Germany?", temperature=0.0, max_tokens=12),
+        answer(engine, long, seed=3, max_tokens=2),
+    )
+    assert answers[1][1].usage.prompt_tokens > 2 * 256  # read in several batches
+    assert "Paris" in answers[0][0]
+    assert "Berlin" in answers[2][0]
+    _, alone = await answer(engine, long + " And of Germany?", seed=4, max_tokens=2)
+    assert alone.usage.completion_tokens == 2
+
+
 async def test_an_answer_ends_before_the_stop_text(engine: TransformersLLM) -> None:
     text, finished = await answer(
         engine, "What is the capital of France?", temperature=0.0, stop=("Paris", ""), max_tokens=40

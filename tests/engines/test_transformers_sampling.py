@@ -43,8 +43,9 @@ def choose(draws: list[Draw], rows: list[list[float]], top_k: int = 0, min_p: fl
         )
     sampler.prepare_tensor_args(requests, None)
     scores = sampler(None, torch.tensor(rows), None)
+    assert tuple(scores.shape) == (len(rows), SIZE)
     chosen: list[int] = scores.argmax(dim=-1).tolist()
-    return chosen
+    return chosen[: len(draws)]
 
 
 def flat() -> list[float]:
@@ -101,6 +102,11 @@ def test_unlikely_tokens_are_left_out(top_p: float, top_k: int, min_p: float, al
     row[6] = 3.0
     draw = Draw(2.0, top_p, seed=1)
     assert {choose([draw], [row], top_k, min_p)[0] for _ in range(200)} == allowed
+
+
+def test_rows_of_requests_that_still_read_their_prompt_are_left_alone() -> None:
+    assert choose([Draw(0.0, 1.0), Draw(1.0, 1.0, seed=1)], [favour(3), favour(4, by=50.0), flat(), flat()]) == [3, 4]
+    assert choose([], [flat()]) == []
 
 
 def test_a_bias_decides_and_forbids() -> None:

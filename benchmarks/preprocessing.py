@@ -130,7 +130,7 @@ def _disturbances() -> Iterator[tuple[str, Disturb]]:
 
     yield "clean", lambda samples: samples
     yield "clean, 5 s of silence around", lambda samples: np.pad(samples, 5 * _RATE_HZ)
-    for level_dbfs in (-30, -45, -60):
+    for level_dbfs in (-30, -45, -60, -72):
         yield f"clean, {level_dbfs} dBFS", lambda samples, level=level_dbfs: _level(samples, level)  # type: ignore[misc]
     for name, noise in (("white noise", white), ("babble", babble)):
         for ratio_db in (20, 10, 5, 0):

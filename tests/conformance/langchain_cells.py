@@ -4,6 +4,7 @@ import base64
 import math
 from typing import Any, Final, Literal
 
+import httpx2
 import openai
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
@@ -29,11 +30,21 @@ def get_weather(city: Literal["Rome", "Paris"]) -> str:
     return f"Sunny in {city}."
 
 
+def _http() -> httpx2.Client:
+    """Keeps no connection: the library closes none itself."""
+    return httpx2.Client(timeout=100, limits=httpx2.Limits(max_keepalive_connections=0))
+
+
 def model(context: Context, **options: Any) -> ChatOpenAI:
     """The chat model as an application makes it."""
     options = {"temperature": 0, "max_completion_tokens": 64} | options
     return ChatOpenAI(
-        model=LLM, base_url=f"{context.url}/v1", api_key=SecretStr("unused"), max_retries=0, timeout=100, **options
+        model=LLM,
+        base_url=f"{context.url}/v1",
+        api_key=SecretStr("unused"),
+        max_retries=0,
+        http_client=_http(),
+        **options,
     )
 
 
@@ -178,6 +189,7 @@ def _embeddings(context: Context, **options: Any) -> OpenAIEmbeddings:
         base_url=f"{context.url}/v1",
         api_key=SecretStr("unused"),
         check_embedding_ctx_length=False,
+        http_client=_http(),
         **options,
     )
 

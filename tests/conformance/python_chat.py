@@ -267,10 +267,9 @@ def chat_audio_stream(context: Context) -> None:
         chunks = list(
             ask(client, modalities=["text", "audio"], audio={"voice": "alloy", "format": "pcm16"}, stream=True)
         )
-    told = [getattr(choice.delta, "audio", None) for chunk in chunks for choice in chunk.choices]
-    pieces = [piece for piece in told if piece]
-    assert len(b"".join(base64.b64decode(piece.get("data") or "") for piece in pieces)) > 4800
-    assert "".join(piece.get("transcript") or "" for piece in pieces)
+    pieces = [choice.delta.audio for chunk in chunks for choice in chunk.choices if choice.delta.audio]
+    assert len(b"".join(base64.b64decode(piece.data or "") for piece in pieces)) > 4800
+    assert "".join(piece.transcript or "" for piece in pieces)
 
 
 def chat_image(context: Context) -> None:

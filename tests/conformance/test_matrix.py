@@ -16,8 +16,6 @@ pytestmark = [
     pytest.mark.timeout(400),
     # Clients mark what OpenAI will switch off; applications go on calling it.
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    # langchain-openai leaves its connections to the garbage collector.
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
 
 PYTHON: dict[str, Cell | str] = {**python_base.CELLS, **python_chat.CELLS, **python_audio.CELLS}

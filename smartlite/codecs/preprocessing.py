@@ -23,7 +23,7 @@ _BLOCK_S: Final = 5.0
 _TARGET_DBFS: Final = -23.0
 """Of speech alone: EBU R 128's target for programmes."""
 _QUIET_DBFS: Final = -60.0
-"""Speech below this is brought up unasked. Measured on whisper-base: at -72 dBFS 6.7 % of the words were wrong, and 1.6 %
+"""Speech below this is brought up unasked. Measured on whisper-base: at -72 dBFS 6.7 % of the words were wrong, 1.6 %
 once brought up; down to -60 dBFS it made no difference."""
 _NOTHING_DBFS: Final = -80.0
 """Below this there is only the noise of converters and codecs; 16 bits end at -98 dBFS."""

@@ -42,6 +42,12 @@ _FLOOR_QUANTILE: Final = 0.1
 _FLOOR_MARGIN_DB: Final = 3
 """What ffmpeg's afftdn needs above the true level to take all of a noise; its own tracking of the level (``tn``) left
 white noise as it was (measured)."""
+_DROWNING_DB: Final = (1.5, 15.0)
+"""Speech above steady noise by this much is worth the reduction unasked. Measured on whisper-base: in white noise at
+10 dB 9.9 % of the words were wrong, not 21.7 %; at 20 dB as many as without. Below 1.5 dB there is only noise."""
+_STEADY_DB: Final = 1.5
+"""Spread of the quieter frames (5 to 20 %) up to which noise is steady: white noise has 0.5 to 1.1 dB, six talkers 2.2
+to 3.6 dB (measured), and of talkers the reduction makes more errors: 32.5 %, not 20.1 %, at 5 dB."""
 _FLOORS_DBFS: Final = (-80.0, -20.0)
 """What afftdn takes; below there is no noise to speak of."""
 
@@ -62,7 +68,8 @@ class Prepared:
 def prepare(audio: AudioChunk, asked: Preprocessing, stopped: Event) -> Prepared:
     """Do the steps that are asked for, and those that are left open where they help.
 
-    Unasked, only speech below -60 dBFS is brought up: see ``python -m benchmarks preprocessing``.
+    Unasked, speech below -60 dBFS is brought up, and steady noise that nearly drowns speech is reduced: see
+    ``python -m benchmarks preprocessing``.
 
     Raises:
         Stopped: ``stopped`` was set.
@@ -75,8 +82,8 @@ def prepare(audio: AudioChunk, asked: Preprocessing, stopped: Event) -> Prepared
     if asked.trim_silence:
         first, last = _sounding(powers, speech_dbfs, audio)
         samples, offset = samples[first:last], first
-    if asked.denoise:
-        samples = _denoise(samples, _noise_dbfs(powers), audio.sample_rate_hz, stopped)
+    if asked.denoise or (asked.denoise is None and _is_drowned(powers, speech_dbfs)):
+        samples = _denoise(samples, _quiet_dbfs(powers, _FLOOR_QUANTILE)[0], audio.sample_rate_hz, stopped)
         speech_dbfs = _speech_dbfs(_powers(AudioChunk(samples, audio.sample_rate_hz)))
     if asked.loudness or (asked.loudness is None and speech_dbfs < _QUIET_DBFS):
         samples = _amplify(samples, _TARGET_DBFS - speech_dbfs, audio.sample_rate_hz, stopped)
@@ -125,10 +132,16 @@ def _amplify(samples: NDArray[np.float32], gain_db: float, sample_rate_hz: int, 
     return louder
 
 
-def _noise_dbfs(powers: NDArray[np.float64]) -> float:
-    """The level of the quietest frames that are not mere zeros."""
+def _quiet_dbfs(powers: NDArray[np.float64], *parts: float) -> tuple[float, ...]:
+    """The levels that these parts of the frames stay below, those that are mere zeros left out."""
     sounding = powers[powers > 10 ** (_NOTHING_DBFS / 10)]
-    return float(10 * np.log10(np.quantile(sounding, _FLOOR_QUANTILE))) if len(sounding) else -np.inf
+    return tuple(10 * np.log10(np.quantile(sounding, parts))) if len(sounding) else (-np.inf,) * len(parts)
+
+
+def _is_drowned(powers: NDArray[np.float64], speech_dbfs: float) -> bool:
+    quietest, noise, quiet = _quiet_dbfs(powers, 0.05, _FLOOR_QUANTILE, 0.2)
+    least, most = _DROWNING_DB
+    return least < speech_dbfs - noise < most and quiet - quietest < _STEADY_DB
 
 
 def _denoise(

@@ -69,7 +69,7 @@ def test_nothing_is_done_to_silence(sent: NDArray[np.float32]) -> None:
 def test_left_to_itself_it_brings_up_quiet_speech_and_changes_nothing_else() -> None:
     assert dbfs(done(speech(-65)).audio.samples[:4000]) == pytest.approx(-23, abs=0.5)
     for level_dbfs in (-55, -30, -20, -12):
-        sent = speech(level_dbfs) + noise(level_dbfs - 10, 4 * RATE_HZ)
+        sent = speech(level_dbfs) + noise(level_dbfs - 20, 4 * RATE_HZ)
         np.testing.assert_array_equal(done(sent).audio.samples, sent)
     np.testing.assert_array_equal(done(speech(-65), **OFF).audio.samples, speech(-65))
 
@@ -98,6 +98,20 @@ def test_steady_noise_is_reduced_and_speech_stays_in_its_place() -> None:
     assert dbfs(samples[RATE_HZ : 2 * RATE_HZ]) < -46
     shifts = {shift: float(np.dot(np.roll(samples, shift), clean)) for shift in range(-60, 61)}
     assert max(shifts, key=lambda shift: shifts[shift]) == 0
+
+
+@pytest.mark.parametrize(("ratio_db", "is_reduced"), [(20, False), (10, True), (5, True)])
+def test_left_to_itself_it_reduces_steady_noise_that_nearly_drowns_speech(ratio_db: float, is_reduced: bool) -> None:
+    sent = speech(-25) + noise(-25 - ratio_db, 4 * RATE_HZ)
+    pause = slice(RATE_HZ * 9 // 4 + 2_000, RATE_HZ * 10 // 4 - 800)
+    change_db = dbfs(done(sent).audio.samples[pause]) - dbfs(sent[pause])
+    assert change_db < -6 if is_reduced else change_db == 0
+
+
+def test_noise_that_comes_and_goes_and_noise_alone_are_left_as_they_are() -> None:
+    swelling = noise(-30, 4 * RATE_HZ) * (1 + 0.6 * np.sin(np.arange(4 * RATE_HZ) / RATE_HZ * 9)).astype(np.float32)
+    for sent in (speech(-25) + swelling, noise(-30, 4 * RATE_HZ), np.full(RATE_HZ, 0.1, np.float32)):
+        np.testing.assert_array_equal(done(sent).audio.samples, sent)
 
 
 def test_recordings_shorter_than_a_frame_pass() -> None:

@@ -7,6 +7,7 @@ in ``smartlite.cli.main``.
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -15,7 +16,7 @@ from rich.table import Table
 
 from smartlite.cli.download_progress import DownloadDisplay
 from smartlite.config import Settings, load_settings
-from smartlite.errors import ModelStoreError
+from smartlite.errors import ConfigurationError, ModelStoreError
 from smartlite.models.catalog import Catalog, ModelEntry
 from smartlite.models.catalog_file import load_catalog
 from smartlite.models.store import ModelStatus, ModelStore
@@ -122,6 +123,30 @@ def verify(models: _Names = None, every: _All = False, as_json: _Json = False) -
         if not as_json:
             typer.echo(f"To mend them: smartlite models pull {' '.join(wrong)}", err=True)
         raise typer.Exit(_FAILED)
+
+
+@app.command()
+def convert(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Id or alias of a model of the engine openai_whisper.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="A .pt file, as whisper.load_model reads it.")],
+) -> None:
+    """Write a model's weights as its library publishes them; fetches the model where it is missing."""
+    place = _open()
+    entry = place.catalog.find(model)
+    if entry.engine != "openai_whisper" or output.suffix != ".pt":
+        models = ", ".join(other.id for other in place.catalog.models if other.engine == "openai_whisper")
+        raise typer.BadParameter(f"only {models} can be converted, and only to a file that ends in .pt")
+    with DownloadDisplay(Console(stderr=True)) as display:
+        files = place.store.ensure_local(entry, display.update)
+    try:
+        from smartlite.engines.openai_whisper_checkpoint import (  # noqa: PLC0415 - an extra brings torch, which takes seconds
+            read_checkpoint,
+            write_pt,
+        )
+    except ImportError as error:
+        raise ConfigurationError(f"{error}: pip install 'smartlite[torch]'") from error
+    write_pt(read_checkpoint(files, "", ""), output)
+    typer.echo(f"{entry.id}: {output.stat().st_size / 1e6:.1f} MB in {output}")
 
 
 def pull_missing(catalog: Catalog, names: Iterable[str], settings: Settings) -> None:

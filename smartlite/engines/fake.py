@@ -18,6 +18,7 @@ from smartlite.domain.asr import EngineTranscriptEvent, Segment, TranscribeOptio
 from smartlite.domain.audio import RECOGNITION_SAMPLE_RATE_HZ, AudioChunk
 from smartlite.domain.languages import language_code
 from smartlite.domain.llm import ChatEvent, ChatFinished, ChatOptions, Message, TextDelta
+from smartlite.domain.logprobs import TokenLogprob
 from smartlite.domain.models import ModelFiles
 from smartlite.domain.sentences import split_sentences
 from smartlite.domain.tts import SpokenSentence, SynthesizeOptions
@@ -47,8 +48,8 @@ _FAKE_VOICE: Final = "fake"
 _Seconds = Annotated[float, Field(ge=0, le=600)]
 
 
-class _Fake:
-    """What the three have in common: they are started, closed, and healthy in between."""
+class Fake:
+    """What all fakes have in common: they are started, closed, and healthy in between."""
 
     def __init__(self, files: ModelFiles, options: EngineOptions) -> None:
         self._files = files
@@ -73,7 +74,7 @@ class _Fake:
         self._state = "closed"
 
 
-class FakeASR(_Fake):
+class FakeASR(Fake):
     """Recognises a word of the radio alphabet in every half second, chosen by a checksum of its samples."""
 
     class Options(EngineOptions):
@@ -97,11 +98,11 @@ class FakeASR(_Fake):
         self._check_started()
         if audio.sample_rate_hz != RECOGNITION_SAMPLE_RATE_HZ:
             raise EngineFailed(f"Audio at {audio.sample_rate_hz} Hz; ASR engines take {RECOGNITION_SAMPLE_RATE_HZ} Hz.")
-        asked = options.language or self._options.language
-        language = language_code(asked)
+        possible = tuple(self._know(asked, "languages") for asked in options.languages)
+        language = self._know(options.language or self._options.language, "language")
+        if options.language is None and possible and language not in possible:
+            language = possible[0]
         known = self._files.languages
-        if language is None or (known and language not in known):
-            raise InvalidRequest(f"The model '{self._files.id}' does not know the language '{asked[:32]}'.", "language")
         if options.task == "translate" and known == ("en",):
             raise InvalidRequest(f"The model '{self._files.id}' knows only English and cannot translate.", "model")
         await asyncio.sleep(self._options.latency_s)
@@ -122,8 +123,20 @@ class FakeASR(_Fake):
                     temperature=options.temperature,
                     compression_ratio=1.0,
                     words=words if options.word_timestamps else (),
+                    logprobs=_certain(words) if options.logprobs else (),
                 )
                 identifier += 1
+
+    def _know(self, asked: str, param: str) -> str:
+        code = language_code(asked)
+        known = self._files.languages
+        if code is None or (known and code not in known):
+            raise InvalidRequest(f"The model '{self._files.id}' does not know the language '{asked[:32]}'.", param)
+        return code
+
+
+def _certain(words: tuple[Word, ...]) -> tuple[TokenLogprob, ...]:
+    return tuple(TokenLogprob(f" {word.text}", 0.0, f" {word.text}".encode()) for word in words)
 
 
 def _recognise(audio: AudioChunk, begin: int, end: int) -> tuple[Word, ...]:
@@ -139,7 +152,7 @@ def _recognise(audio: AudioChunk, begin: int, end: int) -> tuple[Word, ...]:
     return tuple(words)
 
 
-class FakeLLM(_Fake):
+class FakeLLM(Fake):
     """Says the last user message again, in sentences."""
 
     class Options(EngineOptions):
@@ -195,7 +208,7 @@ class FakeLLM(_Fake):
         return " ".join([answer] * max(1, math.ceil(self._options.answer_words / words)))
 
 
-class FakeTTS(_Fake):
+class FakeTTS(Fake):
     """Speaks every sentence as a sine tone: longer text, longer tone; another voice, another pitch."""
 
     SAMPLE_RATE_HZ: ClassVar[int] = 22_050

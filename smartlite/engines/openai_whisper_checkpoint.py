@@ -95,11 +95,21 @@ def build_model(checkpoint: Checkpoint) -> Whisper:
 
 
 def write_pt(checkpoint: Checkpoint, path: Path) -> None:
-    """Write a file that ``whisper.load_model`` reads; the alignment heads are an additional key, which it ignores."""
+    """Write a file that ``whisper.load_model`` reads; the alignment heads are an additional key, which it ignores.
+
+    Raises:
+        ConfigurationError: The disk refuses.
+    """
     content: dict[str, Any] = {"dims": checkpoint.dims, "model_state_dict": checkpoint.weights}
     if checkpoint.alignment_heads is not None:
         content["alignment_heads"] = checkpoint.alignment_heads
-    torch.save(content, path)
+    partial = path.with_name(f"{path.name}.part")
+    try:
+        torch.save(content, partial)
+        partial.replace(path)
+    except (OSError, RuntimeError) as error:  # torch raises the second where there is no folder
+        partial.unlink(missing_ok=True)
+        raise ConfigurationError(f"{path} cannot be written: {error}", "output") from error
 
 
 def _in_catalog(files: ModelFiles) -> Path:

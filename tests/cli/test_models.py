@@ -133,3 +133,23 @@ def test_serve_stops_when_a_model_cannot_be_had(origin: Path) -> None:
     settings = load_settings()
     with pytest.raises(SourceUnavailable):
         models.pull_missing(load_catalog(settings.catalog), ["mine"], settings)
+
+
+@pytest.mark.parametrize("output", ["out.pt", "out.bin"])
+def test_only_a_whisper_of_torch_is_converted_and_only_to_its_own_format(origin: Path, output: str) -> None:
+    model = "mine" if output == "out.pt" else "whisper-tiny.en-torch"
+    result = run("convert", model, "-o", output)
+    assert result.exit_code == 2
+    assert "whisper-base-torch" in " ".join(result.stderr.split())
+
+
+@pytest.mark.models
+def test_a_converted_model_is_what_the_library_reads(tmp_path: Path) -> None:
+    import whisper
+
+    result = run("convert", "whisper-tiny.en-torch", "-o", str(tmp_path / "tiny.pt"))
+    assert result.exit_code == 0, result.stderr
+    assert whisper.load_model(str(tmp_path / "tiny.pt"), device="cpu").dims.n_text_layer == 4
+    missing = run("convert", "whisper-tiny.en-torch", "-o", str(tmp_path / "nowhere" / "tiny.pt"))
+    assert isinstance(missing.exception, ConfigurationError)
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny.pt"]

@@ -55,6 +55,24 @@ async def test_a_transcript_has_a_segment_for_two_seconds_and_a_word_for_each_ha
     assert [len(segment.words) for segment in segments if isinstance(segment, Segment)] == [4, 4, 2]
 
 
+async def test_logprobs_spell_the_text_where_they_are_asked_for() -> None:
+    for segment in (await _transcribe(_noise(5), TranscribeOptions(logprobs=True)))[1:]:
+        assert isinstance(segment, Segment)
+        assert "".join(token.token for token in segment.logprobs) == segment.text
+    _, segment, *_ = await _transcribe(_noise(5))
+    assert isinstance(segment, Segment)
+    assert segment.logprobs == ()
+
+
+async def test_the_language_is_one_of_those_that_may_be_spoken() -> None:
+    engine = FakeASR(ModelFiles("fake", Path()), FakeASR.Options())
+    engine.start()
+    for languages, expected in ((("fr", "de"), "fr"), (("fr", "en"), "en"), ((), "en")):
+        info = await anext(engine.transcribe(_noise(1), TranscribeOptions(languages=languages)))
+        assert isinstance(info, TranscriptInfo)
+        assert info.language == expected
+
+
 async def test_digital_silence_has_no_segment() -> None:
     assert len(await _transcribe(AudioChunk(np.full(16_000, 9e-5, np.float32), 16_000))) == 1
 
@@ -64,6 +82,7 @@ async def test_digital_silence_has_no_segment() -> None:
     [
         (TranscribeOptions(language="xx"), "language"),
         (TranscribeOptions(language="de"), "language"),
+        (TranscribeOptions(languages=("en", "de")), "languages"),
         (TranscribeOptions(task="translate"), "model"),
     ],
 )

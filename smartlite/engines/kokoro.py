@@ -13,8 +13,11 @@ import numpy as np
 from pydantic import Field
 
 from smartlite.domain.audio import AudioChunk
+from smartlite.domain.language_tags import primary
 from smartlite.domain.models import ModelFiles
+from smartlite.domain.scripts import writing_of
 from smartlite.domain.sentences import split_sentences
+from smartlite.domain.speaking import guess_language
 from smartlite.domain.tts import SpokenSentence, SynthesizeOptions
 from smartlite.engines.clauses import clean_text, is_speakable, split_clauses
 from smartlite.engines.english import set_is_apart, spell_english
@@ -102,7 +105,7 @@ class Kokoro:
             EngineFailed: 500, espeak-ng, haqumei or onnxruntime failed.
         """
         graph = self._started()
-        language = self._language(options)
+        language = self._language(text, options)
         if not _SPEEDS[0] <= options.speed <= _SPEEDS[1]:
             raise InvalidRequest(f"The speed {options.speed} is not in [{_SPEEDS[0]}, {_SPEEDS[1]}].", "speed")
         is_spoken = False
@@ -131,12 +134,15 @@ class Kokoro:
             raise EngineFailed(f"The engine of '{self._files.id}' is not running.")
         return self._graph
 
-    def _language(self, options: SynthesizeOptions) -> str:
+    def _language(self, text: str, options: SynthesizeOptions) -> str:
         voice = next((voice for voice in self._files.voices if voice.id == options.voice), None)
         if voice is None:
             raise VoiceNotFound(f"The model '{self._files.id}' has no voice '{options.voice[:64]}'.", "voice")
-        tag = options.language or voice.language
-        language = tag.replace("_", "-").partition("-")[0].lower()
+        # Its voices are Japanese ones: where nobody says the language, the letters tell Japanese from the others.
+        tag = options.language or guess_language(voice, writing_of(text), {})
+        language = primary(tag.replace("_", "-"))
+        if options.language is None and language not in LANGUAGES:
+            language = primary(voice.language)
         if language not in LANGUAGES:
             raise InvalidRequest(
                 f"The model '{self._files.id}' does not speak '{tag[:32]}'. It speaks: {', '.join(LANGUAGES)}.",

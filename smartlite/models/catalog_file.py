@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from smartlite.errors import ConfigurationError
-from smartlite.models.catalog import Catalog, CatalogRecord, ConvertedEntry, ModelEntry
+from smartlite.models.catalog import Catalog, CatalogRecord, ConvertedEntry, ModelEntry, SourceEntry
 
 SHIPPED = "smartlite/models/catalog.yaml"
 """The name that errors give to the catalog of the package."""
@@ -57,7 +57,7 @@ def _linked(models: tuple[ModelEntry, ...]) -> tuple[ModelEntry, ...]:
     by_id = {entry.id: entry for entry in models}
 
     def link(entry: ModelEntry, makers: tuple[str, ...]) -> ModelEntry:
-        sources = []
+        sources: list[SourceEntry] = []
         for source in entry.sources:
             if not isinstance(source, ConvertedEntry):
                 sources.append(source)

@@ -44,7 +44,7 @@ class Settings(BaseSettings):
     ray_auth_mode: Literal["disabled", "token"] = "disabled"
     """Authentication of Ray's own ports, which are on loopback; ``token`` shuts out other users of the machine."""
     logical_gpus: Annotated[float, Field(ge=0)] | None = None
-    """GPUs that Ray gives out in fractions; none: those it finds. On a machine without one this tries out a placement."""
+    """GPUs that Ray gives out in fractions; none: those it finds. Without a GPU this tries out a placement."""
     object_store_memory_mb: Annotated[int, Field(ge=76)] = 200
     """Shared memory of Ray's object store, in MB."""
 

@@ -17,6 +17,7 @@ from openai import AsyncOpenAI
 
 from benchmarks.clips import wav as wav_file
 from deployments.asr import ASRDeployment
+from deployments.embedding import EmbeddingDeployment
 from deployments.llm import LLMDeployment
 from deployments.tts import TTSDeployment
 from smartlite.api.app import create_app
@@ -31,7 +32,7 @@ from smartlite.domain.audio import (
 )
 from smartlite.domain.models import ModelDirectory, ModelFiles, ModelState, ServedModel, Voice
 from smartlite.domain.stages import StageStatus
-from smartlite.engines.registry import create_asr, create_llm, create_tts
+from smartlite.engines.registry import create_asr, create_embedding, create_llm, create_tts
 from smartlite.errors import AudioEmpty, AudioInvalid
 from smartlite.pipeline.voice import VoiceOptions, VoicePipeline
 from tests.real_platform import platform, question, wav
@@ -45,6 +46,7 @@ MODELS = ModelDirectory(
         ServedModel("fake-asr", "asr", "fake", 1_767_225_600, "smartlite", ("whisper-1",), ("en", "de")),
         ServedModel("fake-llm", "llm", "fake", 1_767_225_601, "smartlite", ("gpt-4o-mini", "fake/llm")),
         ServedModel("fake-tts", "tts", "fake", 1_767_225_602, "smartlite", ("tts-1", "tts-1-hd"), ("en",), (VOICE,)),
+        ServedModel("fake-embedding", "embedding", "fake", 1_767_225_603, "smartlite", ("text-embedding-3-small",)),
     )
 )
 
@@ -119,11 +121,13 @@ def make_services(settings: Settings, engine_options: Mapping[str, dict[str, obj
     asr_engine = create_asr("fake", files["asr"], engine_options.get("asr", {}))
     llm_engine = create_llm("fake", files["llm"], engine_options.get("llm", {}))
     tts_engine = create_tts("fake", files["tts"], engine_options.get("tts", {}))
-    for engine in (asr_engine, llm_engine, tts_engine):
+    embedding_engine = create_embedding("fake", files["embedding"], engine_options.get("embedding", {}))
+    for engine in (asr_engine, llm_engine, tts_engine, embedding_engine):
         engine.start()
     asr = ASRDeployment(lambda: {"fake-asr": asr_engine}, WavDecoder)
     llm = LLMDeployment(lambda: {"fake-llm": llm_engine}, 0.0)
     tts = TTSDeployment(lambda: {"fake-tts": tts_engine}, PlainEncoder)
+    embedding = EmbeddingDeployment(lambda: {"fake-embedding": embedding_engine})
     options = VoiceOptions(temperature=0.0, top_p=1.0, max_reply_tokens=200, first_clause_characters=0)
     return Services(
         settings=settings,
@@ -132,6 +136,7 @@ def make_services(settings: Settings, engine_options: Mapping[str, dict[str, obj
         llm=llm,
         tts=tts,
         pipeline=VoicePipeline(asr, llm, tts, PlainEncoder, options),
+        embedding=embedding,
         status=FixedStatus(*(StageStatus(name, "ready", "", 1, 1) for name in ("asr", "llm", "tts", "pipeline"))),
     )
 

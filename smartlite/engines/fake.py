@@ -17,12 +17,21 @@ from pydantic import Field
 from smartlite.domain.asr import EngineTranscriptEvent, Segment, TranscribeOptions, TranscriptInfo, Word
 from smartlite.domain.audio import RECOGNITION_SAMPLE_RATE_HZ, AudioChunk
 from smartlite.domain.languages import language_code
-from smartlite.domain.llm import ChatEvent, ChatFinished, ChatOptions, Message, TextDelta
+from smartlite.domain.llm import (
+    ChatEvent,
+    ChatFinished,
+    ChatOptions,
+    FinishReason,
+    Message,
+    TextDelta,
+    ToolCallDelta,
+)
 from smartlite.domain.logprobs import TokenLogprob
 from smartlite.domain.models import ModelFiles
 from smartlite.domain.sentences import split_sentences
 from smartlite.domain.tts import SpokenSentence, SynthesizeOptions
 from smartlite.domain.usage import TokenUsage
+from smartlite.engines.fake_choice import choose_call, fixed_logprobs, json_answer
 from smartlite.engines.protocols import EngineOptions
 from smartlite.errors import (
     ContextLengthExceeded,
@@ -172,8 +181,11 @@ class FakeLLM(Fake):
     async def chat(self, messages: tuple[Message, ...], options: ChatOptions) -> AsyncGenerator[ChatEvent, None]:
         """Yield a TextDelta for every word, then ChatFinished; ``seed`` chooses the answer's first words.
 
+        A tool is called where it must be, and where the user's last words have its name in them.
+
         Raises:
             ContextLengthExceeded: 400, the messages leave no room for an answer.
+            InvalidRequest: 400, a JSON Schema cannot be used.
         """
         self._check_started()
         prompt_tokens = sum(len(_TOKEN.findall(message.content)) + 1 for message in messages)
@@ -184,17 +196,20 @@ class FakeLLM(Fake):
                 f"{self._options.context_tokens}, and the answer needs at least one.",
                 "messages",
             )
-        answer = self._compose(messages, options.seed)
+        call = choose_call(messages, options)
+        answer = call.arguments if call else json_answer(options) or self._compose(messages, options.seed)
         tokens = _TOKEN.findall(answer)
         allowed = room if options.max_tokens is None else min(room, options.max_tokens)
         text = "".join(tokens[:allowed])
-        stops = [position for stop in options.stop if stop and (position := text.find(stop)) >= 0]
-        finish: Any = "stop" if stops or len(tokens) <= allowed else "length"
+        stops = [position for stop in options.stop if stop and not call and (position := text.find(stop)) >= 0]
+        finish: FinishReason = "length" if len(tokens) > allowed and not stops else "tool_calls" if call else "stop"
         spoken = _TOKEN.findall(text[: min(stops)] if stops else text)
         await asyncio.sleep(self._options.latency_s)
+        if call:
+            yield ToolCallDelta(0, call.id, call.name, "")
         for token in spoken:
             await asyncio.sleep(1 / self._options.tokens_per_s if self._options.tokens_per_s else 0)
-            yield TextDelta(token)
+            yield (ToolCallDelta(0, None, None, token) if call else TextDelta(token, fixed_logprobs(token, options)))
         yield ChatFinished(finish, TokenUsage(prompt_tokens, len(spoken)))
 
     def _compose(self, messages: tuple[Message, ...], seed: int | None) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+from smartlite.domain.models import ModelFiles
 from smartlite.errors import ConfigurationError
 
 _MAGIC: Final = b"GGUF"
@@ -136,6 +137,19 @@ def _special_tokens(metadata: dict[str, Any], template: str) -> tuple[str, ...]:
         if text.strip() and (kind != _USER_DEFINED_TOKEN or text in template):
             found.append(text)
     return tuple(found)
+
+
+def find_gguf(files: ModelFiles) -> Path:
+    """The first GGUF of a model: of its files, else of its folder.
+
+    Raises:
+        ConfigurationError: There is none.
+    """
+    names = (*files.files, *sorted(path.name for path in files.directory.glob("*.gguf")))
+    for name in names:
+        if name.endswith(".gguf"):
+            return files.directory / name
+    raise ConfigurationError(f"The model '{files.id}' has no .gguf file in {files.directory}.")
 
 
 def _text(value: Any) -> str:

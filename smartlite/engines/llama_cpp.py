@@ -7,13 +7,12 @@ import asyncio
 import threading
 from collections.abc import AsyncGenerator
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from smartlite.domain.llm import ChatEvent, ChatFinished, ChatOptions, Message
 from smartlite.domain.models import ModelFiles
 from smartlite.engines.constrained_answer import ConstrainedAnswer
-from smartlite.engines.gguf import read_gguf_header
+from smartlite.engines.gguf import find_gguf, read_gguf_header
 from smartlite.engines.llama_cpp_answer import LIBRARY_ERRORS, Answer
 from smartlite.engines.llama_cpp_request import check_request, request_body
 from smartlite.engines.llama_cpp_server import LlamaCppOptions, open_server
@@ -51,7 +50,7 @@ class LlamaCpp:
 
     def start(self) -> None:
         """Load the model and answer once; the contract of Engine."""
-        path = _find_gguf(self._files)
+        path = find_gguf(self._files)
         header = read_gguf_header(path)
         if not (header.chat_template or self._options.chat_template):
             raise ConfigurationError(f"{path}: has no chat template. Set the option chat_template.", "chat_template")
@@ -123,13 +122,5 @@ class LlamaCpp:
         self._server = None  # the library's destructor ends its threads and frees the weights
 
     def _prepare(self, messages: tuple[Message, ...], options: ChatOptions) -> tuple[dict[str, Any], ConstrainedAnswer]:
-        conversation = prepare(messages, options, self._guard.neutralise)
+        conversation = prepare(messages, options, self._guard.neutralise, self._options.max_calls)
         return request_body(conversation, options, self._options), ConstrainedAnswer(conversation)
-
-
-def _find_gguf(files: ModelFiles) -> Path:
-    names = files.files or tuple(sorted(path.name for path in files.directory.glob("*.gguf")))
-    for name in names:
-        if name.endswith(".gguf"):
-            return files.directory / name
-    raise ConfigurationError(f"The model '{files.id}' has no .gguf file in {files.directory}.")

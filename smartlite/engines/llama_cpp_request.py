@@ -40,12 +40,13 @@ def check_request(messages: tuple[Message, ...], options: ChatOptions, vocabular
 def request_body(conversation: Conversation, options: ChatOptions, engine: LlamaCppOptions) -> dict[str, Any]:
     """The body of one streamed chat completion."""
     seed = options.seed if options.seed is not None else engine.seed
+    calls = conversation.must_call
     body: dict[str, Any] = {
         "messages": [{"role": message.role, "content": message.content} for message in conversation.messages],
         "stream": True,
         "stream_options": {"include_usage": True},
         "return_progress": True,
-        "temperature": options.temperature,
+        "temperature": min(options.temperature, engine.call_temperature) if calls else options.temperature,
         "top_p": options.top_p,
         "top_k": engine.top_k,
         "min_p": engine.min_p,
@@ -53,13 +54,13 @@ def request_body(conversation: Conversation, options: ChatOptions, engine: Llama
         "frequency_penalty": options.frequency_penalty,
         "logit_bias": [[token, bias] for token, bias in options.logit_bias],
         # An answer of calls has no text to end; a stop inside would break their JSON.
-        "stop": [] if conversation.must_call else [stop for stop in options.stop if stop],
+        "stop": [] if calls else [stop for stop in options.stop if stop],
         "seed": _RANDOM_SEED if seed is None else seed % _RANDOM_SEED,
         "cache_prompt": seed is None,
     }
     if options.max_tokens is not None:
         body["max_tokens"] = options.max_tokens
-    if options.logprobs and not conversation.must_call:
+    if options.logprobs and not calls:
         # With 0 the library gives none at all, not even of the tokens themselves.
         body |= {"logprobs": True, "top_logprobs": max(1, options.top_logprobs)}
     if conversation.grammar is not None:

@@ -54,6 +54,12 @@ class LlamaCppOptions(EngineOptions):
     """Only so many likeliest tokens are drawn from; 0 is no limit."""
     min_p: float = Field(default=0.05, ge=0.0, le=1.0)
     """Tokens less likely than this share of the likeliest are not drawn; 0 is no limit."""
+    call_temperature: float = Field(default=0.2, ge=0.0, le=2.0)
+    """Highest temperature of an answer that has to be a call. At 0.8 SmolLM2-135M takes the right one of three tools in
+    15 to 18 of 20 requests, at 0.2 in 20; a large model needs no limit."""
+    max_calls: int = Field(default=1, ge=1, le=8)
+    """Calls in one answer, where the request allows several. SmolLM2-135M calls on and on once it may, whatever it was
+    asked; take 8 with a model that knows when to stop."""
     chat_template: str | None = Field(default=None, min_length=1)
     """Jinja template in place of the model's own."""
     silence_timeout_s: float = Field(default=120.0, gt=0.0)
@@ -67,8 +73,13 @@ class LlamaCppOptions(EngineOptions):
         return self
 
 
-def open_server(path: Path, options: LlamaCppOptions) -> Any:
+def open_server(path: Path, options: LlamaCppOptions, for_vectors: bool = False) -> Any:
     """Load the weights and start the library's threads.
+
+    Args:
+        path: The GGUF.
+        options: How it is run.
+        for_vectors: Make vectors (the mean of the last layer's) instead of answers.
 
     Raises:
         ConfigurationError: The library is missing, cannot load the file, or would listen where others can connect.
@@ -79,9 +90,16 @@ def open_server(path: Path, options: LlamaCppOptions) -> Any:
         raise ConfigurationError("xllamacpp is not installed: pip install 'smartlite[cpu]'.", "engine") from error
     folder = _socket_folder()
     try:
-        server = xllamacpp.Server(_parameters(xllamacpp, path, options, folder / "s.sock"))
+        parameters = _parameters(xllamacpp, path, options, folder / "s.sock")
+        if for_vectors:
+            parameters.embedding = True
+            parameters.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
+        server = xllamacpp.Server(parameters)
         # The first request also keeps us from a race of the library: a Server dropped right after it was made hangs.
-        answer = server.handle_chat_completions({"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1})
+        if for_vectors:
+            answer = server.handle_embeddings({"input": ["Hi"]})
+        else:
+            answer = server.handle_chat_completions({"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1})
     except LIBRARY_ERRORS as error:
         raise ConfigurationError(
             f"llama.cpp cannot run {path}: it is damaged, cut off or of an unknown kind, or context_tokens="
@@ -90,7 +108,7 @@ def open_server(path: Path, options: LlamaCppOptions) -> Any:
     finally:
         # The listener lives on without a name, so nobody can connect any more and no stale socket is ever left.
         shutil.rmtree(folder, ignore_errors=True)
-    if "choices" not in answer:
+    if "error" in answer:
         raise ConfigurationError(f"{path}: the model cannot answer: {answer}")
     if not str(server.listening_address).startswith("unix:"):
         raise ConfigurationError(f"xllamacpp listens on {server.listening_address}, not on a unix socket.")

@@ -8,12 +8,14 @@ from smartlite.domain.models import ModelFiles, ModelTask
 from smartlite.engines.coqui import Coqui
 from smartlite.engines.espeak import Espeak
 from smartlite.engines.fake import FakeASR, FakeLLM, FakeTTS
+from smartlite.engines.fake_embedding import FakeEmbedding
 from smartlite.engines.faster_whisper import FasterWhisper
 from smartlite.engines.kokoro import Kokoro
 from smartlite.engines.llama_cpp import LlamaCpp
+from smartlite.engines.llama_cpp_embedding import LlamaCppEmbedding
 from smartlite.engines.onnx_vits import OnnxVITS
 from smartlite.engines.openai_whisper import OpenAIWhisper
-from smartlite.engines.protocols import ASREngine, Engine, EngineOptions, LLMEngine, TTSEngine
+from smartlite.engines.protocols import ASREngine, EmbeddingEngine, Engine, EngineOptions, LLMEngine, TTSEngine
 from smartlite.engines.transformers_llm import TransformersLLM
 from smartlite.engines.upstream_asr import UpstreamASR
 from smartlite.engines.upstream_embedding import UpstreamEmbedding
@@ -40,6 +42,8 @@ ENGINES: Final[dict[ModelTask, dict[str, type[Any]]]] = {
     },
     "embedding": {
         "openai_upstream": UpstreamEmbedding,
+        "llama_cpp": LlamaCppEmbedding,
+        "fake": FakeEmbedding,
     },
 }
 
@@ -91,6 +95,11 @@ def create_llm(engine: str, files: ModelFiles, options: dict[str, object]) -> LL
 def create_tts(engine: str, files: ModelFiles, options: dict[str, object]) -> TTSEngine:
     """Construct a TTS engine by name, not started."""
     return cast("TTSEngine", _create("tts", engine, files, options))
+
+
+def create_embedding(engine: str, files: ModelFiles, options: dict[str, object]) -> EmbeddingEngine:
+    """Construct an embedding engine by name, not started."""
+    return cast("EmbeddingEngine", _create("embedding", engine, files, options))
 
 
 def _create(task: ModelTask, engine: str, files: ModelFiles, options: dict[str, object]) -> Engine:

@@ -22,6 +22,7 @@ from smartlite.errors import InvalidRequest
 CALL_BEGIN: Final = "<tool_call>\n"
 CALL_END: Final = "\n</tool_call>"
 _MAX_CALLS: Final = 8
+_MAX_EXAMPLES: Final = 16
 _NOT_A_CALL: Final = r"/(?s)([^<]|<[^t]|<t[^o]|<to[^o]|<too[^l]).*/"
 """Any text that does not begin as a call does."""
 _CLOSED_BY_DEFAULT: Final = frozenset(
@@ -49,7 +50,9 @@ class Conversation:
     """Whether the answer has no text."""
 
 
-def prepare(messages: tuple[Message, ...], options: ChatOptions, neutralise: Neutralise) -> Conversation:
+def prepare(
+    messages: tuple[Message, ...], options: ChatOptions, neutralise: Neutralise, max_calls: int = _MAX_CALLS
+) -> Conversation:
     """Write tools, their calls and their results into the messages, and choose the grammar. Blocks, a second at most.
 
     Raises:
@@ -64,7 +67,7 @@ def prepare(messages: tuple[Message, ...], options: ChatOptions, neutralise: Neu
         grammar = None if schema is None else json_grammar(schema, "response_format")
         return Conversation(written, grammar, "response_format", may_call=False, must_call=False)
     must_call = _must_call(options)
-    grammar = _grammar(tools, options, must_call)
+    grammar = _grammar(tools, options, must_call, max_calls)
     return Conversation(written, grammar, "tools", may_call=True, must_call=must_call)
 
 
@@ -96,7 +99,7 @@ def _callable_tools(options: ChatOptions) -> dict[str, Tool]:
     return tools
 
 
-def _grammar(tools: Mapping[str, Tool], options: ChatOptions, must_call: bool) -> str:
+def _grammar(tools: Mapping[str, Tool], options: ChatOptions, must_call: bool, max_calls: int) -> str:
     rules = []
     for index, (param, tool) in enumerate(tools.items()):
         schema = arguments_schema(tool)
@@ -105,7 +108,7 @@ def _grammar(tools: Mapping[str, Tool], options: ChatOptions, must_call: bool) -
         rules.append(f"call_{index}: {json.dumps(begin)} {json_rule(schema)} {json.dumps('}' + CALL_END)}")
     one = " | ".join(f"call_{index}" for index in range(len(tools)))
     several = options.parallel_tool_calls and options.tool_name is None
-    repeated = f' ("\\n" call){{0,{_MAX_CALLS - 1}}}' if several else ""
+    repeated = f' ("\\n" call){{0,{max_calls - 1}}}' if several and max_calls > 1 else ""
     answer = "" if must_call else " | answer"
     if not must_call:
         text = _NOT_A_CALL if options.json_schema is None else json_rule(options.json_schema)
@@ -155,8 +158,18 @@ def _instructions(options: ChatOptions, tools: Mapping[str, Tool], neutralise: N
     text = f"You have these functions:\n<tools>\n{described}\n</tools>\n"
     if not tools:
         return text + "Do not call them now. Answer in plain text."
-    example = call_text("NAME", '{"PARAMETER": "VALUE"}')
-    text += f"To call a function, write its name and its arguments from the user's words as JSON:\n{example}\n"
     if _must_call(options):
-        return text + "Call the function that the user's words ask for."
-    return text + "Call one only if it is needed. Otherwise answer the user in plain text."
+        text += "Answer with the function call that fits the user's words."
+    else:
+        text += "Call one only if it is needed, else answer the user in plain text."
+    text += " Take the arguments from the user's words.\n"
+    # One example of each call: of 20 single calls of SmolLM2-135M 20 are right, without them 18, with a form only 14.
+    return text + "\n".join(_example(tool, neutralise) for tool in list(tools.values())[:_MAX_EXAMPLES])
+
+
+def _example(tool: Tool, neutralise: Neutralise) -> str:
+    properties = tool.parameters.get("properties")
+    names = list(properties) if isinstance(properties, Mapping) else []
+    arguments = ", ".join(f"{json.dumps(name, ensure_ascii=False)}: ..." for name in names)
+    call = call_text(tool.name, "{" + arguments + "}").replace("\n", "")
+    return neutralise(f"{tool.description or tool.name} -> {call}")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from smartlite.domain.models import ModelFiles
-from smartlite.engines.gguf import read_gguf_header
+from smartlite.engines.gguf import find_gguf, read_gguf_header
 from smartlite.engines.transformers_gguf import converted
 from smartlite.engines.transformers_options import TorchOptions
 from smartlite.errors import ConfigurationError
@@ -58,7 +58,7 @@ def load_model(files: ModelFiles, options: TorchOptions) -> LoadedModel:
         source: Path = directory
         arguments: dict[str, Any] = {}
         if not _has_safetensors(directory, files.files):
-            gguf = _find_gguf(files)
+            gguf = find_gguf(files)
             read_gguf_header(gguf)
             source, arguments = converted(gguf, dtype, library)
         quantization = _quantization(library, torch, options)
@@ -134,11 +134,6 @@ def _has_safetensors(directory: Path, names: tuple[str, ...]) -> bool:
         why = f" {pickles[0]} may run code of whoever wrote it and is not read." if pickles else ""
         raise ConfigurationError(f"{directory}: has neither config.json with .safetensors nor a .gguf file.{why}")
     return False
-
-
-def _find_gguf(files: ModelFiles) -> Path:
-    names = [*files.files, *sorted(path.name for path in files.directory.glob("*.gguf"))]
-    return files.directory / next(name for name in names if name.endswith(".gguf"))
 
 
 def _device_map(torch: Any, options: TorchOptions) -> str:

@@ -111,7 +111,7 @@ class PathEntry(CatalogRecord):
         return Path(start) / value.expanduser()
 
 
-ConverterName = Literal["ctranslate2_whisper", "piper_vits"]
+ConverterName = Literal["copy", "ctranslate2_whisper", "piper_vits"]
 """What ``smartlite.models.converters`` can do."""
 
 

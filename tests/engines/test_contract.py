@@ -15,6 +15,7 @@ from smartlite.api.app import create_app
 from smartlite.config import Settings
 from smartlite.domain.asr import Segment, TranscribeOptions, TranscriptInfo
 from smartlite.domain.audio import AudioChunk
+from smartlite.domain.embedding import EmbeddingFinished
 from smartlite.domain.llm import ChatFinished, ChatOptions, Message, TextDelta
 from smartlite.domain.models import ModelFiles, ModelTask, Voice
 from smartlite.domain.tts import SpokenSentence, SynthesizeOptions
@@ -68,6 +69,8 @@ class Case(NamedTuple):
         if self.task == "llm":
             messages = (Message("user", "Tell me a long story about a house and a garden."),)
             return self.engine.chat(messages, ChatOptions(temperature=0.0, max_tokens=8 * amount))
+        if self.task == "embedding":
+            return self.engine.embed(("A house stands here.", "It has a garden.") * amount)
         return self.engine.synthesize("A house stands here. " * amount, SynthesizeOptions(self.voice))
 
     def ask_wrongly(self) -> list[AsyncGenerator[Any, None]]:
@@ -76,6 +79,8 @@ class Case(NamedTuple):
             return [self.engine.transcribe(self.speech, TranscribeOptions(language="xx"))]
         if self.task == "llm":
             return [self.engine.chat((Message("user", "word " * 50_000),), ChatOptions(max_tokens=4))]
+        if self.task == "embedding":
+            return [self.engine.embed(("Hello.", "")), self.engine.embed(("word " * 50_000,))]
         return [
             self.engine.synthesize("Hello.", SynthesizeOptions("nobody")),
             self.engine.synthesize("... !", SynthesizeOptions(self.voice)),
@@ -134,6 +139,12 @@ def _check_order(task: ModelTask, events: list[Any]) -> None:
         starts = [segment.start_s for segment in segments]
         assert starts == sorted(starts)
         assert all(0 <= segment.start_s <= segment.end_s <= info.duration_s for segment in segments)
+    elif task == "embedding":
+        *vectors, finished = events
+        assert isinstance(finished, EmbeddingFinished)
+        assert finished.usage.prompt_tokens > 0
+        assert [vector.index for vector in vectors] == list(range(len(vectors)))
+        assert all(np.linalg.norm(vector.vector) == pytest.approx(1, abs=1e-3) for vector in vectors)
     elif task == "llm":
         *deltas, finished = events
         assert isinstance(finished, ChatFinished)

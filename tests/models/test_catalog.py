@@ -45,6 +45,7 @@ def test_the_shipped_catalog_has_the_default_set() -> None:
         "en_US-joe-medium",
         "kokoro-82m",
         "smollm2-135m-instruct",
+        "smollm2-135m-embedding",
     ]
 
 

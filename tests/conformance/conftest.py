@@ -1,9 +1,9 @@
 """A running platform, recordings, the client for Node, and the matrix that the session fills."""
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.conformance.context import GERMAN, Context
@@ -17,8 +17,9 @@ def context(platform: RunningPlatform, question: bytes, tmp_path_factory: pytest
     """The platform, and recordings to send to it."""
     folder = tmp_path_factory.mktemp("recordings")
     (folder / "question.wav").write_bytes(question)
-    command = ["espeak-ng", "-v", "de", "-s", "140", "--stdout", "--", GERMAN]
-    (folder / "german.wav").write_bytes(subprocess.run(command, check=True, capture_output=True, timeout=30).stdout)
+    asked = {"model": "tts-1", "voice": "alloy", "input": GERMAN, "language": "de", "response_format": "wav"}
+    spoken = httpx.post(f"{platform.url}/v1/audio/speech", json=asked, trust_env=False, timeout=100)
+    (folder / "german.wav").write_bytes(spoken.raise_for_status().content)
     return Context(platform.url, folder / "question.wav", folder / "german.wav")
 
 

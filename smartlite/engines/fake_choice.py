@@ -21,11 +21,11 @@ def choose_call(messages: tuple[Message, ...], options: ChatOptions) -> ToolCall
     """
     for index, tool in enumerate(options.tools):
         json_grammar(arguments_schema(tool), _param(index))
-    tool = _tool(messages, options)
-    if tool is None:
+    chosen = _tool(messages, options)
+    if chosen is None:
         return None
-    arguments = smallest_instance(arguments_schema(tool), _param(options.tools.index(tool)))
-    return ToolCall(new_id("call"), tool.name, arguments)
+    arguments = smallest_instance(arguments_schema(chosen), _param(options.tools.index(chosen)))
+    return ToolCall(new_id("call"), chosen.name, arguments)
 
 
 def json_answer(options: ChatOptions) -> str | None:

@@ -58,6 +58,7 @@ def prepare(
     Raises:
         InvalidRequest: 400, a schema cannot be used, or the tool that must be called is not there.
     """
+    _check_schemas(options, neutralise)
     written = _written(messages, neutralise)
     tools = _callable_tools(options)
     if options.tools:
@@ -97,6 +98,18 @@ def _callable_tools(options: ChatOptions) -> dict[str, Tool]:
         wanted = "A tool" if options.tool_name is None else f"The tool '{options.tool_name[:64]}'"
         raise InvalidRequest(f"{wanted} must be called and is not among the tools.", "tool_choice")
     return tools
+
+
+def _check_schemas(options: ChatOptions, neutralise: Neutralise) -> None:
+    """A text that has to be written letter by letter cannot be one that the model reads as a token of its template."""
+    schemas = {f"tools[{index}].function.parameters": tool.parameters for index, tool in enumerate(options.tools)}
+    for param, schema in (schemas | {"response_format": options.json_schema or {}}).items():
+        try:
+            text = json.dumps(schema, ensure_ascii=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InvalidRequest(f"The JSON Schema cannot be used: {error}.", param) from error
+        if neutralise(text) != text:
+            raise InvalidRequest("The JSON Schema has a control token of this model in it.", param)
 
 
 def _grammar(tools: Mapping[str, Tool], options: ChatOptions, must_call: bool, max_calls: int) -> str:

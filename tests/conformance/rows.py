@@ -73,7 +73,7 @@ ROWS: Final[tuple[Row, ...]] = (
     ),
     *_rows(
         "Embeddings",
-        embeddings="`POST /v1/embeddings`, as the client asks by default (base64; strict validation off, its types have floats only)",
+        embeddings="`POST /v1/embeddings`, as the client asks by default (base64; not in strict mode)",
         embeddings_float="`encoding_format` float",
         embeddings_many="several inputs",
     ),

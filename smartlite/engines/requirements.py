@@ -86,7 +86,7 @@ REQUIREMENTS: Final[dict[str, Requirements]] = {
         gpu_hint="install a build of torch for your CUDA driver",
     ),
     "llama_cpp": Requirements(
-        packages=(Package("xllamacpp", "xllamacpp"),),
+        packages=(Package("xllamacpp", "xllamacpp"), Package("llguidance", "llguidance")),
         install=_CPU_EXTRA,
         sees_gpu=_llama_cpp_sees_gpu,
         gpu_hint="install a build of xllamacpp with CUDA",

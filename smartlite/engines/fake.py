@@ -1,6 +1,6 @@
 """Engines that compute nothing: deterministic answers at a chosen pace, for tests, development graphs and benchmarks.
 
-Must not know models: no file is read, no library is loaded. They keep every promise of the contract all the same:
+Must not know models: no file is read, no model is loaded. They keep every promise of the contract all the same:
 request errors before the first event, cancellation at once, nothing after ``close``.
 """
 

@@ -12,15 +12,10 @@ say() { printf 'setup: %s\n' "$*"; }
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
     { say "Python 3.11 or newer is needed ($python is not). Set PYTHON=/path/to/python3.11"; exit 1; }
 
-# Programs that are called, by the package that has each. espeak-ng's licence forbids linking it here; the tests drive
-# OpenAI's client for Node too.
+# Programs that are called, by the package that has each. espeak-ng's licence forbids linking it here. (Node, which the
+# tests drive OpenAI's client with, comes as a wheel.)
 missing=()
 command -v espeak-ng >/dev/null || missing+=(espeak-ng)
-case ",$extras," in
-    *,dev,*)
-        command -v node >/dev/null || missing+=(nodejs)
-        command -v npm >/dev/null || missing+=(npm) ;;
-esac
 if [ ${#missing[@]} -gt 0 ]; then
     if ! command -v apt-get >/dev/null; then
         say "missing: ${missing[*]}. Install with this system's package manager"; exit 1

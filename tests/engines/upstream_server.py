@@ -17,6 +17,7 @@ from fastapi.responses import JSONResponse, Response
 
 from smartlite.domain.llm import Message
 from smartlite.domain.models import ModelFiles
+from smartlite.engines.registry import create_llm
 
 _START_TIMEOUT_S = 20.0
 KEY = "sk-test-0123456789abcdef"

@@ -17,3 +17,9 @@ def test_only_possible_languages_are_taken_and_share_the_probability() -> None:
 
 def test_languages_that_are_all_impossible_are_equally_likely() -> None:
     assert choose_language({"en": 1.0, "fr": 0.0, "it": 0.0}, ("fr", "it")) == ("fr", 0.5)
+
+
+def test_a_language_that_is_spoken_more_is_taken_where_both_are_nearly_as_likely() -> None:
+    assert choose_language({"ca": 0.5, "es": 0.4}, ())[0] == "es"
+    assert choose_language({"ca": 0.7, "es": 0.2}, ())[0] == "ca"
+    assert choose_language({"ca": 0.5, "es": 0.4}, ("ca", "es"))[0] == "ca"

@@ -14,8 +14,8 @@ _MOST_HOURS: Final = 15_000
 """English has 438,218; beyond this much, more says nothing of what a stranger speaks."""
 _FEWEST_HOURS: Final = 10
 _PRIOR_WEIGHT: Final = 0.2
-"""Of 110 telephone prompts of 2 to 9 s in es, it, fr, en (whisper-base) 103 were right with it, 102 without; with 0.3 an
-Italian one went wrong. It only decides between languages that are nearly as likely as each other."""
+"""Of 110 telephone prompts of 2 to 9 s in es, it, fr, en (whisper-base) 103 were right with it, 102 without; with 0.3
+an Italian one went wrong. It only decides between languages that are nearly as likely as each other."""
 
 
 def choose_language(probabilities: Mapping[str, float], among: tuple[str, ...]) -> tuple[str, float]:

@@ -1,5 +1,6 @@
 """Which language a recording is in, of those that it may be in. Must not know models."""
 
+import math
 from collections.abc import Mapping
 from typing import Final
 
@@ -36,4 +37,4 @@ def choose_language(probabilities: Mapping[str, float], among: tuple[str, ...]) 
 
 def _prior(code: str) -> float:
     hours = _MOST_HOURS if code == "en" else _TRAINING_HOURS.get(code, _FEWEST_HOURS)
-    return float(min(hours, _MOST_HOURS) / _MOST_HOURS) ** _PRIOR_WEIGHT
+    return math.pow(min(hours, _MOST_HOURS) / _MOST_HOURS, _PRIOR_WEIGHT)

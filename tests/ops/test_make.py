@@ -13,14 +13,16 @@ pytestmark = [pytest.mark.integration]
 
 
 def planned(*arguments: str, gpu: str = "", folder: Path) -> str:
-    """The commands of `make` on a machine whose nvidia-smi lists ``gpu``."""
+    """The commands of `make` on a machine whose nvidia-smi lists ``gpu``, also where `make test` runs the tests."""
     program = folder / "nvidia-smi"
     program.write_text(f"#!/bin/sh\necho '{gpu}'\n")
     program.chmod(0o755)
+    # What an outer make leaves for inner ones: with these it also says which folder it enters.
+    outer = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}}
     done = subprocess.run(
         ["make", "-n", *arguments],
         cwd=ROOT,
-        env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"},
+        env={**outer, "PATH": f"{folder}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
         timeout=30,

@@ -12,7 +12,7 @@ from typing import Final
 
 import httpx
 
-from benchmarks import asr, faults, gateway, intelligibility, llm, memory, preprocessing, startup, tts, voice
+from benchmarks import asr, attention, faults, gateway, intelligibility, llm, memory, preprocessing, startup, tts, voice
 from benchmarks.machine import describe_run
 from benchmarks.measure import Row, markdown_table
 from benchmarks.processes import PlatformProcesses
@@ -44,6 +44,8 @@ def main() -> int:
     """
     if sys.argv[1:2] == ["preprocessing"]:  # needs no platform
         return preprocessing.main(sys.argv[2:])
+    if sys.argv[1:2] == ["attention"]:
+        return attention.main(sys.argv[2:])
     arguments = _parse()
     heading = describe_run(["python", "-m", "benchmarks", *sys.argv[1:]])
     names = arguments.names or [*BENCHMARKS, "startup"]

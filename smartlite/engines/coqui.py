@@ -25,6 +25,7 @@ from smartlite.engines.coqui_vits import VitsModel, load_folded
 from smartlite.engines.coqui_voices import Chosen, Voices
 from smartlite.engines.phonemes import EspeakNG
 from smartlite.engines.protocols import EngineOptions
+from smartlite.engines.torch_attention import choose_attention
 from smartlite.engines.waveform import set_level
 from smartlite.errors import ConfigurationError, EngineFailed, InvalidRequest, TextEmpty
 
@@ -132,6 +133,7 @@ class Coqui:
             import torch
 
             torch.set_num_threads(options.threads)
+            choose_attention(torch)
             if files is not None and files.weights.suffix == ".safetensors":
                 synthesizer, vits = None, load_folded(files.weights, files.config)
             else:

@@ -6,6 +6,7 @@ Must not know codecs, replicas or where files come from. It takes a folder in CT
 
 import dataclasses
 import json
+import logging
 from collections.abc import AsyncGenerator
 from typing import Annotated, Any, Literal
 
@@ -19,6 +20,8 @@ from smartlite.engines.step_threads import StepThreads
 from smartlite.engines.whisper_options import WhisperOptions
 from smartlite.engines.whisper_request import WhisperModelFacts, resolve_request
 from smartlite.errors import ConfigurationError, EngineFailed, ModelNotReady
+
+_logger = logging.getLogger(__name__)
 
 
 class FasterWhisper:
@@ -65,31 +68,24 @@ class FasterWhisper:
                 "Install the extra 'cpu': pip install 'smartlite[cpu]'.",
                 "engine",
             ) from error
-        options = self._options
-        device = options.device
-        try:
-            if device == "auto":
-                device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
-            compute_type = options.compute_type
-            if compute_type == "auto":
-                compute_type = "float16" if device == "cuda" else "int8"
-            self._model = WhisperModel(
-                str(self._files.directory),
-                device=device,
-                device_index=options.device_index,
-                compute_type=compute_type,
-                cpu_threads=options.threads,
-                num_workers=options.workers,
-                local_files_only=True,
-            )
-            self._warm_up(Recording(self._model))
-        except LIBRARY_ERRORS as error:
-            self._model = None
-            raise ConfigurationError(
-                f"faster-whisper cannot run the model '{self._files.id}' on '{device}': {error}", "engine"
-            ) from error
+        for device in self._devices(ctranslate2):
+            try:
+                self._model = self._load(WhisperModel, device)
+                self._warm_up(Recording(self._model))
+                break
+            except LIBRARY_ERRORS as error:
+                self._model = None
+                if device == "cpu" or self._options.device == "cuda":
+                    raise ConfigurationError(
+                        f"faster-whisper cannot run the model '{self._files.id}' on '{device}': {error}", "engine"
+                    ) from error
+                # CTranslate2 is built for one version of CUDA's libraries, and this machine may have another.
+                _logger.warning(
+                    "faster-whisper cannot use the GPU and takes the CPU",
+                    extra={"model": self._files.id, "reason": str(error)[:500]},
+                )
         self._facts = self._describe(self._model)
-        self._steps = StepThreads(self._files.id, "faster-whisper", LIBRARY_ERRORS, count=options.workers)
+        self._steps = StepThreads(self._files.id, "faster-whisper", LIBRARY_ERRORS, count=self._options.workers)
 
     async def transcribe(
         self, audio: AudioChunk, options: TranscribeOptions
@@ -142,6 +138,27 @@ class FasterWhisper:
             steps.close()
         if model is not None:
             model.model.unload_model()
+
+    def _devices(self, ctranslate2: Any) -> tuple[str, ...]:
+        """What to try, in order."""
+        if self._options.device != "auto":
+            return (self._options.device,)
+        return ("cuda", "cpu") if ctranslate2.get_cuda_device_count() else ("cpu",)
+
+    def _load(self, model_class: Any, device: str) -> Any:
+        options = self._options
+        compute_type: str = options.compute_type
+        if compute_type == "auto":
+            compute_type = "float16" if device == "cuda" else "int8"
+        return model_class(
+            str(self._files.directory),
+            device=device,
+            device_index=options.device_index,
+            compute_type=compute_type,
+            cpu_threads=options.threads,
+            num_workers=options.workers,
+            local_files_only=True,
+        )
 
     def _describe(self, model: Any) -> WhisperModelFacts:
         tokenizer = model.hf_tokenizer

@@ -14,6 +14,7 @@ from smartlite.domain.asr import EngineTranscriptEvent, TranscribeOptions
 from smartlite.domain.audio import RECOGNITION_SAMPLE_RATE_HZ, AudioChunk
 from smartlite.domain.models import ModelFiles
 from smartlite.engines.step_threads import StepThreads
+from smartlite.engines.torch_attention import choose_attention
 from smartlite.engines.whisper_options import WhisperOptions
 from smartlite.engines.whisper_request import WhisperModelFacts, resolve_request
 from smartlite.errors import ConfigurationError, EngineFailed, ModelNotReady
@@ -65,6 +66,7 @@ class OpenAIWhisper:
                 "Install the extra 'torch': pip install 'smartlite[torch]'.",
                 "engine",
             ) from error
+        choose_attention(torch)
         device = options.device
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from smartlite.domain.models import ModelFiles
 from smartlite.engines.gguf import find_gguf, read_gguf_header
+from smartlite.engines.torch_attention import choose_attention
 from smartlite.engines.transformers_gguf import converted
 from smartlite.engines.transformers_options import TorchOptions
 from smartlite.errors import ConfigurationError
@@ -101,6 +102,7 @@ def open_library(options: TorchOptions) -> Any:
     except ImportError as error:
         raise ConfigurationError(f"{error.name} is not installed: {_INSTALL}", "engine") from error
     torch.set_num_threads(options.threads)
+    choose_attention(torch)
     transformers.utils.logging.set_verbosity(transformers.utils.logging.CRITICAL)
     transformers.utils.logging.disable_progress_bar()
     return transformers

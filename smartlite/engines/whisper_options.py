@@ -11,7 +11,7 @@ class WhisperOptions(EngineOptions):
     """The defaults were measured on whisper-base and whisper-tiny.en on a CPU."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where the model runs; ``auto`` takes a GPU if the engine's library finds one."""
+    """Where the model runs; ``auto`` takes a GPU if the engine's library finds one that it can use."""
     device_index: Annotated[int, Field(ge=0)] = 0
     """Which of the GPUs that the process can see."""
     threads: Annotated[int, Field(ge=0, le=256)] = 0

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jiwer
@@ -261,4 +262,19 @@ def test_options_that_this_machine_cannot_meet_are_refused_at_start(model_files:
     engine = FasterWhisper(model_files("whisper-tiny.en"), FasterWhisper.Options(device="cuda", device_index=63))
     with pytest.raises(ConfigurationError, match="cuda"):
         engine.start()
+    engine.close()
+
+
+class SeesAGPU(FasterWhisper):
+    """Finds a GPU, as CTranslate2 does also where the CUDA that it was built for is missing."""
+
+    def _devices(self, ctranslate2: Any) -> tuple[str, ...]:
+        return super()._devices(SimpleNamespace(get_cuda_device_count=lambda: 1))
+
+
+@pytest.mark.models
+async def test_auto_takes_the_cpu_where_the_gpu_cannot_be_used(model_files: Find) -> None:
+    engine = SeesAGPU(model_files("whisper-tiny.en"), FasterWhisper.Options(threads=1))
+    engine.start()
+    await engine.check_health()
     engine.close()

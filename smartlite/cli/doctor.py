@@ -18,7 +18,7 @@ from smartlite import __version__
 from smartlite.cli.checks.configuration import check_config, check_settings
 from smartlite.cli.checks.engines import check_engines
 from smartlite.cli.checks.finding import Finding, State
-from smartlite.cli.checks.machine import check_machine, gpus
+from smartlite.cli.checks.machine import check_machine, chosen_profile, gpus
 from smartlite.cli.checks.placement import check_gpu_shares, check_waiting
 from smartlite.cli.checks.platform import check_edge, check_platform, check_ports
 from smartlite.cli.checks.stores import check_stores
@@ -38,9 +38,10 @@ _MARKS: Final[dict[State, str]] = {
 
 def doctor(
     ctx: typer.Context,
-    config: Annotated[Path, typer.Option(help="The configuration that the platform is to be started with.")] = Path(
-        "serve_config.yaml"
-    ),
+    config: Annotated[
+        Path | None,
+        typer.Option(help="The configuration that the platform is to be started with; by default `make run`'s here."),
+    ] = None,
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -50,7 +51,7 @@ def doctor(
     console = Console(highlight=False)
     findings: list[Finding] = []
     area = ""
-    for finding in _look(settings, config, address, ctx.obj):
+    for finding in _look(settings, config or Path(chosen_profile()[1]), address, ctx.obj):
         findings.append(finding)
         if not as_json:
             if finding.area != area:

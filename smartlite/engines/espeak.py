@@ -37,8 +37,9 @@ _CHUNK_HEADER: Final = 8
 class EspeakOptions(EngineOptions):
     """What an operator may set."""
 
-    words_per_minute: Annotated[int, Field(ge=80, le=450)] = 175
-    """Pace at speed 1."""
+    words_per_minute: Annotated[int, Field(ge=80, le=450)] = 150
+    """Pace at speed 1. The program's own 175 is harder to understand: whisper-base had 39 % of the words of 20 English
+    sentences wrong at 175, 26 % at 160, 21 % at 150 and 18 % at 140."""
     sentence_silence_s: Annotated[float, Field(ge=0, le=5)] = 0.2
     """Silence after a sentence at speed 1, in seconds."""
     timeout_s: Annotated[float, Field(gt=0, le=120)] = 20.0

@@ -37,6 +37,18 @@ def check_machine(settings: Settings) -> Iterator[Finding]:
     yield _check_profile()
 
 
+def chosen_profile() -> tuple[str, str, str]:
+    """What `make run` takes on this machine: the profile, its configuration, and why.
+
+    The rule of ops/profile.sh, which `make run` asks before anything is installed.
+    """
+    if _DEVICE.exists():
+        return "torch", "serve_config.gpu.yaml", f"{_DEVICE} is there"
+    if "GPU " in (run_program("nvidia-smi", "-L") or ""):
+        return "torch", "serve_config.gpu.yaml", "nvidia-smi lists a GPU"
+    return "cpu", "serve_config.yaml", f"there is no {_DEVICE} and nvidia-smi lists no GPU"
+
+
 def gpus() -> list[str]:
     """Names of the GPUs that NVIDIA's driver sees, with their memory; empty without driver or GPU."""
     if shutil.which("nvidia-smi") is None:
@@ -128,15 +140,8 @@ def _check_gpu() -> Finding:
 
 
 def _check_profile() -> Finding:
-    # The rule of ops/profile.sh, which `make run` asks before anything is installed.
-    if _DEVICE.exists():
-        why = f"{_DEVICE} is there"
-    elif "GPU " in (run_program("nvidia-smi", "-L") or ""):
-        why = "nvidia-smi lists a GPU"
-    else:
-        why = f"there is no {_DEVICE} and nvidia-smi lists no GPU"
-        return Finding(_AREA, "profile", "ok", f"`make run` takes cpu, with serve_config.yaml: {why}")
-    return Finding(_AREA, "profile", "ok", f"`make run` takes torch, with serve_config.gpu.yaml: {why}")
+    profile, config, why = chosen_profile()
+    return Finding(_AREA, "profile", "ok", f"`make run` takes {profile}, with {config}: {why}")
 
 
 def _read(path: str) -> str:

@@ -41,6 +41,11 @@ class EngineReplica(Generic[_E]):
         """
         return self._pool.lend(model)
 
+    @property
+    def kept_engines(self) -> Mapping[str, _E]:
+        """Those that are there from the start."""
+        return self._pool.kept
+
     async def model_states(self) -> dict[str, ModelState]:
         """The state of every model of this replica, from memory."""
         return self._pool.states()

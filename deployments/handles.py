@@ -21,7 +21,7 @@ from smartlite.config import Settings
 from smartlite.domain.asr import TranscribeRequest, TranscriptEvent
 from smartlite.domain.embedding import EmbeddingEvent, EmbedRequest
 from smartlite.domain.llm import ChatEvent, ChatRequest
-from smartlite.domain.models import ModelDirectory, ModelState
+from smartlite.domain.models import ModelDirectory, ModelState, Voice
 from smartlite.domain.pipeline import TurnEvent, VoiceTurnRequest
 from smartlite.domain.tts import SpeakRequest, SpeechEvent
 from smartlite.errors import (
@@ -108,9 +108,20 @@ class RemoteStage:
         Raises:
             Unavailable: 503, some replica did not answer in time, or there is none.
         """
+        return cast("Sequence[Mapping[str, ModelState]]", await self._ask_all("model_states", timeout_s))
+
+    async def model_voices(self, timeout_s: float) -> Sequence[Mapping[str, tuple[Voice, ...]]]:
+        """What every replica of a TTS deployment says of its models' voices; as ``model_states``.
+
+        Raises:
+            Unavailable: 503, some replica did not answer in time, or there is none.
+        """
+        return cast("Sequence[Mapping[str, tuple[Voice, ...]]]", await self._ask_all("model_voices", timeout_s))
+
+    async def _ask_all(self, method: str, timeout_s: float) -> Sequence[Any]:
         try:
-            response = self._handle.broadcast("model_states")
-            return cast("Sequence[Mapping[str, ModelState]]", await response.results_async(timeout_s=timeout_s))
+            response = self._handle.broadcast(method)
+            return cast("Sequence[Any]", await response.results_async(timeout_s=timeout_s))
         except (TimeoutError, RayError, RayServeException, grpc.RpcError) as error:
             raise Unavailable(f"The {self._name} stage did not tell of its models: {type(error).__name__}.") from None
 

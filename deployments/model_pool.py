@@ -93,6 +93,11 @@ class ModelPool(Generic[_E]):
             slot.used_at = time.monotonic()
             self._released.set()
 
+    @property
+    def kept(self) -> Mapping[str, _E]:
+        """The engines that were loaded at the start."""
+        return self._loaded
+
     def states(self) -> dict[str, ModelState]:
         """The state of every model here."""
         states: dict[str, ModelState] = dict.fromkeys(self._loaded, "loaded")

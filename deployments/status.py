@@ -16,7 +16,7 @@ from ray.serve.exceptions import RayServeException
 from ray.serve.schema import DeploymentStatus
 
 from deployments.handles import RemoteStage
-from smartlite.domain.models import ModelDirectory, ModelState, ServedModel
+from smartlite.domain.models import ModelDirectory, ModelState, ServedModel, Voice, answering_to_openai_names
 from smartlite.domain.stages import StageState, StageStatus
 from smartlite.errors import Unavailable
 
@@ -43,6 +43,12 @@ class ServeStatusBoard:
     def __init__(self, application: str, models: ModelDirectory, remote: Mapping[str, RemoteStage]) -> None:
         self._application = application
         self._models = models.models
+        untold = {_deployment(model) for model in models.untold}
+        self._speaking = {name: stage for name, stage in remote.items() if name in untold}
+        self._untold = {model.id for model in models.untold}
+        self._voices: dict[str, tuple[Voice, ...]] = {}
+        self._voices_lock = asyncio.Lock()
+        self._voices_asked_at = float("-inf")
         self._remote = {
             name: stage
             for name, stage in remote.items()
@@ -78,6 +84,25 @@ class ServeStatusBoard:
         if age_s > _MODELS_OLD_S and self._refreshing is not None:
             await asyncio.wait({self._refreshing}, timeout=_MODELS_TIMEOUT_S)
         return self._states
+
+    async def voices(self) -> Mapping[str, tuple[Voice, ...]]:
+        """Ask the replicas until each model has told its voices; a model's voices do not change after that."""
+        async with self._voices_lock:
+            is_old = time.monotonic() - self._voices_asked_at > _STATUS_AGE_S
+            if is_old and not self._untold <= self._voices.keys():
+                for stage in self._speaking.values():
+                    await self._learn(stage)
+                self._voices_asked_at = time.monotonic()
+        return self._voices
+
+    async def _learn(self, stage: RemoteStage) -> None:
+        try:
+            told = await stage.model_voices(_MODELS_TIMEOUT_S)
+        except Unavailable:
+            return
+        for of_replica in told:
+            for model in self._untold & of_replica.keys():
+                self._voices[model] = answering_to_openai_names(of_replica[model])
 
     async def _refresh(self) -> None:
         try:

@@ -8,6 +8,7 @@ from contextlib import aclosing
 from deployments.engine_replica import EngineReplica
 from deployments.model_pool import OnDemand
 from smartlite.domain.audio import AudioFormat, SpeechEncoder, cut
+from smartlite.domain.models import Voice
 from smartlite.domain.tts import SpeakRequest, SpeechChunk, SpeechEvent, SpeechFinished
 from smartlite.engines.protocols import TTSEngine
 from smartlite.errors import EngineFailed
@@ -30,6 +31,10 @@ class TTSDeployment(EngineReplica[TTSEngine]):
     ) -> None:
         super().__init__(load, on_demand)
         self._open_encoder = open_encoder
+
+    async def model_voices(self) -> dict[str, tuple[Voice, ...]]:
+        """Who speaks, by model id, of the models that are there from the start."""
+        return {model: engine.voices() for model, engine in self.kept_engines.items()}
 
     async def speak(self, request: SpeakRequest) -> AsyncGenerator[SpeechEvent, None]:
         """See TTSStage."""

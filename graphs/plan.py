@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from graphs.args import ModelArgs, PlatformArgs
 from smartlite.domain.models import ModelDirectory, ModelLoad, ModelTask, ServedModel
-from smartlite.engines.registry import WITHOUT_FILES, parse_options
+from smartlite.engines.registry import TELL_VOICES, WITHOUT_FILES, parse_options
 from smartlite.errors import ConfigurationError, ModelNotFound
 from smartlite.models.catalog import Catalog, ModelEntry
 from smartlite.strict import describe
@@ -88,12 +88,27 @@ def _plan_model(task: ModelTask, index: int, served: ModelArgs, catalog: Catalog
         raise ConfigurationError(f"The model '{served.model}' does {entry.task}, not {task}.", f"args.{task}")
     engine = served.engine or entry.engine
     parse_options(task, engine, served.options)
+    _check_voices(entry, engine, served, where)
     deployment = served.deployment or task
     if deployment in FIXED:
         raise ConfigurationError(f"'{where}.deployment': the deployment '{deployment}' runs no model.", where)
     if served.aliases:
         entry = entry.model_copy(update={"aliases": tuple(dict.fromkeys((*served.aliases, *entry.aliases)))})
     return PlannedModel(entry, engine, dict(served.options), served.load, deployment)
+
+
+def _check_voices(entry: ModelEntry, engine: str, served: ModelArgs, where: str) -> None:
+    """Refuse a model whose voices nobody could tell before it is asked to speak."""
+    if entry.task != "tts" or entry.voices:
+        return
+    if engine not in TELL_VOICES:
+        raise ConfigurationError(f"'{where}.voices': a tts model of the engine '{engine}' needs voices.", where)
+    if served.load == "on_demand":
+        raise ConfigurationError(
+            f"'{where}.voices': a model that is loaded on demand cannot tell its voices before; list them, or load it "
+            "at the start (load: startup).",
+            where,
+        )
 
 
 def _find(task: ModelTask, served: ModelArgs, catalog: Catalog, where: str) -> ModelEntry:

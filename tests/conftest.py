@@ -103,12 +103,16 @@ class FixedStatus:
 
     def __init__(self, *statuses: StageStatus) -> None:
         self.statuses = statuses
+        self.told: dict[str, tuple[Voice, ...]] = {}
 
     async def stages(self) -> tuple[StageStatus, ...]:
         return self.statuses
 
     async def models(self) -> Mapping[str, ModelState]:
         return {model.id: "loaded" for model in MODELS.models}
+
+    async def voices(self) -> Mapping[str, tuple[Voice, ...]]:
+        return self.told
 
 
 def make_services(settings: Settings, engine_options: Mapping[str, dict[str, object]]) -> Services:

@@ -24,6 +24,12 @@ class Services:
     embedding: EmbeddingStage | None = None
     """None where no embedding model is served."""
 
+    async def directory(self) -> ModelDirectory:
+        """Every served model with its voices, those included that only the model itself could tell."""
+        if not self.models.untold:
+            return self.models
+        return self.models.with_voices(await self.status.voices())
+
 
 async def get_services(request: Request) -> Services:
     """Find the services of the app that handles this request."""

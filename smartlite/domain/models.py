@@ -1,16 +1,22 @@
 """Served models, their names and their voices. Must not know where weights come from."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
-from smartlite.errors import ModelNotFound, VoiceNotFound
+from smartlite.errors import ModelNotFound, ModelNotReady, VoiceNotFound
 
 ModelTask = Literal["asr", "llm", "tts", "embedding"]
 ModelState = Literal["available", "loading", "loaded", "failed"]
 """``available``: loaded when it is first asked for."""
 ModelLoad = Literal["startup", "on_demand"]
+
+
+OPENAI_VOICES: Final = (
+    "alloy", "ash", "ballad", "cedar", "coral", "echo", "fable", "marin", "nova", "onyx", "sage", "shimmer", "verse",
+)  # fmt: skip
+"""Names that clients of OpenAI's API insist on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,7 @@ class ServedModel:
     languages: tuple[str, ...] = ()
     """ISO-639-1 codes; empty where the model does not say."""
     voices: tuple[Voice, ...] = ()
+    """Of a TTS model; empty until the model itself has told them, where nobody else knows them."""
     load: ModelLoad = "startup"
     deployment: str = ""
     """Name of the deployment that runs it; empty: the task's own."""
@@ -73,6 +80,22 @@ class ModelDirectory:
             for alias in model.aliases:
                 by_name.setdefault(alias, model)
         object.__setattr__(self, "_by_name", by_name)
+
+    @property
+    def untold(self) -> tuple[ServedModel, ...]:
+        """TTS models whose voices only they themselves can tell."""
+        return tuple(model for model in self.models if model.task == "tts" and not model.voices)
+
+    def with_voices(self, told: Mapping[str, tuple[Voice, ...]]) -> "ModelDirectory":
+        """The same models with the voices that they have told since, by model id."""
+        return ModelDirectory(
+            tuple(
+                replace(model, voices=told[model.id], languages=model.languages or _languages(told[model.id]))
+                if model in self.untold and model.id in told
+                else model
+                for model in self.models
+            )
+        )
 
     def names(self) -> Iterable[tuple[str, ServedModel]]:
         """Every name a client may use, with its model, in a stable order."""
@@ -118,8 +141,11 @@ def resolve_voice(model: ServedModel, name: str | None) -> Voice:
 
     Raises:
         VoiceNotFound: 400, with the voices that the model has.
+        ModelNotReady: 503, the model has not told its voices yet.
     """
-    if name is None and model.voices:
+    if not model.voices:
+        raise ModelNotReady(f"The model '{model.id}' has not told its voices yet. Try again shortly.", "model")
+    if name is None:
         return model.voices[0]
     for voice in model.voices:
         if name == voice.id or name in voice.aliases:
@@ -127,6 +153,20 @@ def resolve_voice(model: ServedModel, name: str | None) -> Voice:
     allowed = ", ".join(n for voice in model.voices for n in (voice.id, *voice.aliases))
     wrong = _shorten(name or "")
     raise VoiceNotFound(f"The voice '{wrong}' does not exist. Voices of '{model.id}': {allowed}.", "voice")
+
+
+def answering_to_openai_names(voices: tuple[Voice, ...]) -> tuple[Voice, ...]:
+    """Voices of a model that nobody named, OpenAI's names spread over them."""
+    own = {name for voice in voices for name in (voice.id, *voice.aliases)}
+    free = [name for name in OPENAI_VOICES if name not in own]
+    count = len(voices)
+    return tuple(replace(voice, aliases=(*voice.aliases, *free[at::count])) for at, voice in enumerate(voices))
+
+
+def _languages(voices: tuple[Voice, ...]) -> tuple[str, ...]:
+    """Primary codes, in the order of the voices."""
+    tags = (tag for voice in voices for tag in voice.languages or (voice.language,))
+    return tuple(dict.fromkeys(tag.partition("-")[0] for tag in tags))
 
 
 def _shorten(name: str) -> str:

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 from smartlite.domain.asr import TranscribeRequest, TranscriptEvent
 from smartlite.domain.embedding import EmbeddingEvent, EmbedRequest
 from smartlite.domain.llm import ChatEvent, ChatRequest
-from smartlite.domain.models import ModelState
+from smartlite.domain.models import ModelState, Voice
 from smartlite.domain.pipeline import TurnEvent, VoiceTurnRequest
 from smartlite.domain.tts import SpeakRequest, SpeechEvent
 
@@ -80,4 +80,8 @@ class StatusBoard(Protocol):
 
     async def models(self) -> Mapping[str, ModelState]:
         """The state of every served model by its own id; at most a few seconds old."""
+        ...
+
+    async def voices(self) -> Mapping[str, tuple[Voice, ...]]:
+        """What models told of their voices, by model id, where nobody else knows them; after a second at most."""
         ...

@@ -13,7 +13,8 @@ from typing import ClassVar, Final, Protocol
 import numpy as np
 
 from smartlite.domain.audio import AudioChunk
-from smartlite.domain.models import ModelFiles
+from smartlite.domain.language_tags import read_tag
+from smartlite.domain.models import ModelFiles, Voice
 from smartlite.domain.sentences import split_sentences
 from smartlite.domain.tts import SpokenSentence, SynthesizeOptions
 from smartlite.engines.coqui_files import find_files
@@ -48,6 +49,8 @@ class _Loaded:
     model: _Model
     reader: Reader
     voices: Voices
+    phonemes: str | None
+    """The voice of espeak-ng that it reads the phonemes of, such as ``en-us``; None where it reads something else."""
 
 
 class Coqui:
@@ -71,6 +74,11 @@ class Coqui:
         """
         # In the thread that will run it: torch keeps the number of threads by thread.
         self._loaded = self._executor.submit(self._load).result()
+
+    def voices(self) -> tuple[Voice, ...]:
+        """The catalog's, else the model's own speakers."""
+        loaded = self._started()
+        return loaded.voices.listed(_language_of(self._options.model_name, loaded.phonemes))
 
     async def synthesize(self, text: str, options: SynthesizeOptions) -> AsyncGenerator[SpokenSentence, None]:
         """Speak a text; a sentence longer than ``max_phonemes`` comes in parts.
@@ -141,14 +149,14 @@ class Coqui:
                 vits = synthesizer.tts_model if synthesizer.tts_config.model == "vits" else None
             model: _Model
             if vits is None:
-                model, reader = LibraryModel(synthesizer, device), self._text_reader()
+                model, reader, phonemes = LibraryModel(synthesizer, device), self._text_reader(), None
             else:
                 model = VitsModel(vits, device, options.noise_scale, options.noise_w)
-                reader = self._reader_of(model)
+                reader, phonemes = self._reader_of(model), model.espeak_voice
             voices = Voices(self._files, options, model.speakers, model.languages)
             for voice, recording in options.speaker_wav.items():
                 model.clone(voice, recording)
-        loaded = _Loaded(model, reader, voices)
+        loaded = _Loaded(model, reader, voices, phonemes)
         self._warm_up(loaded)
         return loaded
 
@@ -192,3 +200,12 @@ class Coqui:
             silence = np.zeros(int(self._options.sentence_silence_s / speed * rate), np.float32)
             samples = np.concatenate([samples, silence])
         return Spoken(samples, made.tokens)
+
+
+def _language_of(model_name: str | None, phonemes: str | None) -> str:
+    """The language of a model that speaks one and does not say which: of its phonemes, or in its name."""
+    named = model_name.split("/")[1] if model_name else ""
+    for tag in (phonemes, named):
+        if tag and (found := read_tag(tag)) is not None:
+            return found
+    return "en"

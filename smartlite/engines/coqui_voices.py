@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from smartlite.domain.language_tags import read_tag
 from smartlite.domain.models import ModelFiles, Voice
 from smartlite.domain.tts import SynthesizeOptions
 from smartlite.engines.coqui_options import CoquiOptions
@@ -41,6 +42,19 @@ class Voices:
         for tag in (options.language,):
             if tag is not None and len(languages) > 1 and _match(tag, languages) is None:
                 raise ConfigurationError(f"The model speaks {', '.join(languages)}, not '{tag}'.", "language")
+
+    def listed(self, language: str) -> tuple[Voice, ...]:
+        """Every voice: the catalog's where it has some, else the model's speakers, each in all of its languages.
+
+        Args:
+            language: Of a model that does not say.
+        """
+        languages = tuple(_known_tag(each) for each in self._languages) or (language,)
+        if self._options.language is not None and len(languages) > 1:
+            first = _known_tag(_match(self._options.language, self._languages) or self._languages[0])
+            languages = tuple(dict.fromkeys((first, *languages)))
+        own = tuple(Voice(name, name.strip(), languages[0], languages=languages) for name in self.known)
+        return self._files.voices or own
 
     def choose(self, options: SynthesizeOptions) -> Chosen:
         """Find the speaker and the language of a request.
@@ -85,6 +99,11 @@ class Voices:
             if tag is not None and (found := _match(tag, self._languages)) is not None:
                 return found
         return self._languages[0]
+
+
+def _known_tag(language: str) -> str:
+    """The library's name of a language as a BCP 47 tag: ``zh-cn`` is ``zh-CN``."""
+    return read_tag(language) or language
 
 
 def _match(tag: str, languages: Sequence[str]) -> str | None:

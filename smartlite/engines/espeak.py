@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from smartlite.domain.audio import AudioChunk
-from smartlite.domain.models import ModelFiles
+from smartlite.domain.models import ModelFiles, Voice
 from smartlite.domain.sentences import split_sentences
 from smartlite.domain.tts import SpokenSentence, SynthesizeOptions
 from smartlite.engines.child_process import ChildProcess, run_program
@@ -78,6 +78,10 @@ class Espeak:
         except EngineFailed as error:
             raise ConfigurationError(f"{PROGRAM} does not speak as '{first}': {error.message}", "voices") from error
         self._state = "running"
+
+    def voices(self) -> tuple[Voice, ...]:
+        """The catalog's."""
+        return self._files.voices
 
     async def synthesize(self, text: str, options: SynthesizeOptions) -> AsyncGenerator[SpokenSentence, None]:
         """Speak a text; the contract of TTSEngine.

@@ -27,7 +27,7 @@ from smartlite.domain.llm import (
     ToolCallDelta,
 )
 from smartlite.domain.logprobs import TokenLogprob
-from smartlite.domain.models import ModelFiles
+from smartlite.domain.models import ModelFiles, Voice
 from smartlite.domain.sentences import split_sentences
 from smartlite.domain.tts import SpokenSentence, SynthesizeOptions
 from smartlite.domain.usage import TokenUsage
@@ -234,6 +234,10 @@ class FakeTTS(Fake):
         latency_s: _Seconds = 0.0
         """Wait before each sentence, in seconds."""
 
+    def voices(self) -> tuple[Voice, ...]:
+        """Those of the configuration, else one called ``fake``."""
+        return self._files.voices or (Voice(_FAKE_VOICE, "A sine tone", "en-US"),)
+
     async def synthesize(self, text: str, options: SynthesizeOptions) -> AsyncGenerator[SpokenSentence, None]:
         """Yield a tone of 0.06 s per character at speed 1, at 22,050 Hz, for every sentence.
 
@@ -242,7 +246,7 @@ class FakeTTS(Fake):
             TextEmpty: 400, there is no letter or digit in the text.
         """
         self._check_started()
-        voices = [voice.id for voice in self._files.voices] or [_FAKE_VOICE]
+        voices = [voice.id for voice in self.voices()]
         if options.voice not in voices:
             raise VoiceNotFound(
                 f"The voice '{options.voice[:64]}' does not exist. Voices: {', '.join(voices)}.", "voice"

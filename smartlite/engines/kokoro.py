@@ -14,7 +14,7 @@ from pydantic import Field
 
 from smartlite.domain.audio import AudioChunk
 from smartlite.domain.language_tags import primary
-from smartlite.domain.models import ModelFiles
+from smartlite.domain.models import ModelFiles, Voice
 from smartlite.domain.scripts import writing_of
 from smartlite.domain.sentences import split_sentences
 from smartlite.domain.speaking import guess_language
@@ -94,6 +94,10 @@ class Kokoro:
         except EngineFailed as error:
             raise ConfigurationError(f"The graph of '{self._files.id}' does not speak: {error.message}") from error
         self._graph, self._japanese = graph, japanese
+
+    def voices(self) -> tuple[Voice, ...]:
+        """The catalog's."""
+        return self._files.voices
 
     async def synthesize(self, text: str, options: SynthesizeOptions) -> AsyncGenerator[SpokenSentence, None]:
         """Speak a text; a sentence longer than ``max_phonemes`` comes in parts.

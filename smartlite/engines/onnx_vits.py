@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from smartlite.domain.audio import AudioChunk
-from smartlite.domain.models import ModelFiles
+from smartlite.domain.models import ModelFiles, Voice
 from smartlite.domain.sentences import split_sentences
 from smartlite.domain.tts import SpokenSentence, SynthesizeOptions
 from smartlite.engines.clauses import clean_text, in_latin_script, is_speakable, split_clauses
@@ -101,6 +101,10 @@ class OnnxVITS:
                 f"{path.name} does not speak in frames of {voice.hop_length} samples.", "hop_length"
             )
         self._graph, self._voice, self._espeak = graph, voice, espeak
+
+    def voices(self) -> tuple[Voice, ...]:
+        """The catalog's."""
+        return self._files.voices
 
     async def synthesize(self, text: str, options: SynthesizeOptions) -> AsyncGenerator[SpokenSentence, None]:
         """Speak a text; a sentence longer than ``max_phonemes`` comes in parts.

@@ -17,7 +17,7 @@ from smartlite.domain.asr import EngineTranscriptEvent, TranscribeOptions
 from smartlite.domain.audio import AudioChunk
 from smartlite.domain.embedding import EmbeddingEvent
 from smartlite.domain.llm import ChatEvent, ChatOptions, Message
-from smartlite.domain.models import ModelFiles
+from smartlite.domain.models import ModelFiles, Voice
 from smartlite.domain.tts import SpokenSentence, SynthesizeOptions
 
 
@@ -95,6 +95,13 @@ class EmbeddingEngine(Engine, Protocol):
 
 class TTSEngine(Engine, Protocol):
     """Speaks text."""
+
+    def voices(self) -> tuple[Voice, ...]:
+        """Who speaks: those of the catalog or the configuration where they name some, else the model's own.
+
+        Called between start and close. An engine whose models tell voices themselves is in the registry's TELL_VOICES.
+        """
+        ...
 
     def synthesize(self, text: str, options: SynthesizeOptions) -> AsyncGenerator[SpokenSentence, None]:
         """Yield the sentences in order, each as soon as it is made.

@@ -56,6 +56,9 @@ WITHOUT_FILES: Final[dict[str, tuple[str, ...]]] = {
 }
 """Engines that serve a model which is not in the catalog; where options are named, only with one of them."""
 
+TELL_VOICES: Final = frozenset({"coqui", "openai_upstream", "fake"})
+"""TTS engines that know who speaks where neither catalog nor configuration says it."""
+
 
 def parse_options(task: ModelTask, engine: str, options: dict[str, object]) -> EngineOptions:
     """Check what an operator wrote for an engine.

@@ -6,6 +6,7 @@ from typing import Any, Final
 import numpy as np
 
 from smartlite.domain.audio import SPEECH_SAMPLE_RATE_HZ, AudioChunk
+from smartlite.domain.models import OPENAI_VOICES, Voice
 from smartlite.domain.tts import SpokenSentence, SynthesizeOptions
 from smartlite.engines.upstream import Upstream
 from smartlite.errors import EngineFailed, InvalidRequest, TextEmpty, VoiceNotFound
@@ -17,6 +18,13 @@ _PIECE_BYTES: Final = SPEECH_SAMPLE_RATE_HZ
 class UpstreamTTS(Upstream):
     """A TTS engine: the text goes out whole, so that its melody is the server's; the audio streams through."""
 
+    def voices(self) -> tuple[Voice, ...]:
+        """Those of the configuration, else OpenAI's 13, in the languages of the configuration."""
+        if self._files.voices:
+            return self._files.voices
+        languages = self._files.languages or ("en",)
+        return tuple(Voice(name, name.capitalize(), languages[0], languages=languages) for name in OPENAI_VOICES)
+
     async def synthesize(self, text: str, options: SynthesizeOptions) -> AsyncGenerator[SpokenSentence, None]:
         """Speak; the contract of TTSEngine. The pieces are of half a second; the first carries the whole text.
 
@@ -24,7 +32,7 @@ class UpstreamTTS(Upstream):
             VoiceNotFound: 400, a voice that is not among those configured, or that the server refuses.
             TextEmpty: 400, there is no letter or digit in the text.
         """
-        if self._files.voices and options.voice not in {voice.id for voice in self._files.voices}:
+        if options.voice not in {voice.id for voice in self.voices()}:
             raise VoiceNotFound(f"The model '{self._files.id}' has no voice '{options.voice[:64]}'.", "voice")
         if not any(map(str.isalnum, text)):
             raise TextEmpty("There is nothing in the text that can be spoken.", "input")

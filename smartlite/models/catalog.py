@@ -162,6 +162,7 @@ class ModelEntry(CatalogRecord):
     languages: tuple[str, ...] = ()
     """Codes as the engine takes them, ISO 639-1 where there is one; empty where the model does not say."""
     voices: tuple[VoiceEntry, ...] = ()
+    """Of a tts model; none where its engine has the model tell them."""
     files: tuple[FileEntry, ...] = ()
     sources: tuple[SourceEntry, ...] = ()
     """In order of preference."""
@@ -171,8 +172,8 @@ class ModelEntry(CatalogRecord):
         _refuse_repeats("file", (file.name for file in self.files))
         _refuse_repeats("voice", (name for voice in self.voices for name in (voice.id, *voice.aliases)))
         _refuse_repeats("alias", (self.id, *self.aliases))
-        if (self.task == "tts") != bool(self.voices):
-            msg = "a tts model needs voices, another has none"
+        if self.task != "tts" and self.voices:
+            msg = "only a tts model has voices"
             raise ValueError(msg)
         if self.files and not self.sources:
             msg = "a model with files needs a source for them"

@@ -8,15 +8,16 @@ import pytest
 
 from deployments import status
 from deployments.status import ServeStatusBoard
-from smartlite.domain.models import ModelDirectory, ModelState, ServedModel
+from smartlite.domain.models import ModelDirectory, ModelState, ServedModel, Voice
 from smartlite.domain.stages import StageStatus
 from smartlite.errors import Unavailable
 
+VOICE = Voice("joe", "Joe", "en-US")
 MODELS = ModelDirectory(
     (
         ServedModel("asr-kept", "asr", "fake", 0, "me"),
-        ServedModel("tts-kept", "tts", "fake", 0, "me"),
-        ServedModel("tts-late", "tts", "fake", 0, "me", load="on_demand"),
+        ServedModel("tts-kept", "tts", "fake", 0, "me", voices=(VOICE,)),
+        ServedModel("tts-late", "tts", "fake", 0, "me", voices=(VOICE,), load="on_demand"),
         ServedModel("vectors", "embedding", "fake", 0, "me", load="on_demand", deployment="llm"),
     )
 )
@@ -30,6 +31,13 @@ class Replicas:
         self.answers = True
         self.hangs = False
         self.asked = 0
+        self.speakers: Sequence[Mapping[str, tuple[Voice, ...]]] = ()
+
+    async def model_voices(self, timeout_s: float) -> Sequence[Mapping[str, tuple[Voice, ...]]]:
+        self.asked += 1
+        if not self.answers:
+            raise Unavailable("no answer")
+        return self.speakers
 
     async def model_states(self, timeout_s: float) -> Sequence[Mapping[str, ModelState]]:
         self.asked += 1
@@ -114,3 +122,23 @@ async def test_a_replica_that_hangs_makes_nobody_wait_for_it(
     assert {answer["tts-late"] for answer in answers} == {"loaded"}
     assert tts.asked == 2
     await asyncio.sleep(0.05)  # the refresh that was left behind ends
+
+
+async def test_voices_are_asked_for_until_they_are_told_and_never_again(stages: dict[str, Any]) -> None:
+    models = ModelDirectory((*MODELS.models, ServedModel("many", "tts", "coqui", 0, "me", deployment="tts-more")))
+    tts, more = Replicas(), Replicas()
+    told = ServeStatusBoard("smartlite", models, {"tts": tts, "tts-more": more})  # type: ignore[dict-item]
+    more.answers = False
+    assert await told.voices() == {}
+    more.answers, more.speakers = True, ({"many": (VOICE, Voice("ann", "Ann", "de")), "other": (VOICE,)},)
+    voices = (await told.voices())["many"]
+    assert [voice.id for voice in voices] == ["joe", "ann"]
+    assert "alloy" in voices[0].aliases
+    assert set(await told.voices()) == {"many"}
+    assert (tts.asked, more.asked) == (0, 2)
+
+
+async def test_nobody_is_asked_for_voices_where_all_are_known(stages: dict[str, Any]) -> None:
+    tts = Replicas()
+    assert await board(tts=tts, llm=Replicas()).voices() == {}
+    assert tts.asked == 0

@@ -165,6 +165,12 @@ async def test_events_come_in_the_order_of_the_contract(case: Case) -> None:
     _check_order(case.task, [event async for event in case.ask()])
 
 
+def test_who_speaks_is_told(case: Case) -> None:
+    if case.task == "tts":
+        assert case.engine.voices()
+        assert case.voice in {"", *(voice.id for voice in case.engine.voices())}
+
+
 async def test_two_requests_at_once_are_both_answered(case: Case) -> None:
     async def collect() -> list[Any]:
         return [event async for event in case.ask()]

@@ -65,6 +65,14 @@ def test_a_model_behind_an_engine_without_files_is_written_inline() -> None:
     assert resolve_voice(model, "nova").languages == ("en", "de")
 
 
+def test_a_model_that_can_tell_its_voices_needs_none_in_the_configuration() -> None:
+    named = {"model": "vctk", "engine": "coqui", "options": {"model_name": "tts_models/en/vctk/vits"}}
+    assert [model.id for model in plan(tts=[{"model": "mine", **UPSTREAM}, named]).directory().untold] == [
+        "mine",
+        "vctk",
+    ]
+
+
 def test_a_name_that_is_an_alias_in_the_catalog_may_be_a_model_of_an_upstream() -> None:
     planned = plan(asr=[{"model": "whisper-1", **UPSTREAM}])
     assert planned.models[0].entry.id == "whisper-1"
@@ -90,7 +98,9 @@ def test_aliases_may_be_added_to_a_model_of_the_catalog() -> None:
         ({"asr": [{"model": "nothing", "engine": "faster_whisper"}]}, "The catalog has no model 'nothing'"),
         ({"asr": [{"model": "nothing", "engine": "openai_upstrem"}]}, "Did you mean 'openai_upstream'?"),
         ({"asr": [{"model": "mine", "engine": "openai_upstream"}]}, "'base_url'"),
-        ({"tts": [{"model": "mine", **UPSTREAM}]}, "a tts model needs voices"),
+        ({"tts": [{"model": "mine", "engine": "espeak"}]}, "a tts model of the engine 'espeak' needs voices"),
+        ({"tts": [{"model": "mine", **UPSTREAM, "load": "on_demand"}]}, "list them, or load it at the start"),
+        ({"asr": [{"model": "mine", **UPSTREAM, "voices": [_VOICE]}]}, "only a tts model has voices"),
         ({"asr": [{"model": "mine/asr", **UPSTREAM}]}, "asr.models[0]: 'id'"),
         ({"llm": [{"model": "mine", **UPSTREAM, "deployment": "asr"}]}, "would run models of asr and llm"),
         ({"llm": [{"model": "mine", **UPSTREAM, "deployment": "ingress"}]}, "'ingress' runs no model"),

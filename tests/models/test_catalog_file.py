@@ -43,7 +43,11 @@ def test_a_relative_folder_starts_at_the_catalog() -> None:
         (("directory: weights", "folder: weights"), 13, "unknown key 'folder'"),
         (("kind: path", "kind: paths"), 12, "'registry', 'hub', 'path'"),
         (("task: asr", "task: stt"), 3, "'asr', 'llm', 'tts' or 'embedding'"),
-        (("task: asr", "task: tts"), 2, "a tts model needs voices"),
+        (
+            ("owned_by: me", "owned_by: me\n    voices: [{id: a, name: A, language: en}]"),
+            2,
+            "only a tts model has voices",
+        ),
         (("created: 1", "created: soon"), 5, "created"),
         ((SHA, "12"), 10, "sha256"),
         (

@@ -32,7 +32,7 @@ def configuration() -> dict[str, Any]:
         "llm": {"models": [{"model": "b", "engine": "fake"}]},
         "tts": {
             "models": [
-                {"model": "c", "engine": "fake", "voices": _VOICES},
+                {"model": "c", "engine": "fake"},
                 {"model": "d", "engine": "fake", "voices": _VOICES, "deployment": "tts-more"},
             ]
         },
@@ -45,6 +45,15 @@ def configuration() -> dict[str, Any]:
         "deployments": [*named, *shared],
     }
     return {"proxy_location": "HeadOnly", "applications": [application]}
+
+
+def _check_voices_that_the_model_told(url: str) -> None:
+    """The configuration names no voice of the model "c"; its replica does."""
+    listed = httpx.get(f"{url}/v1/audio/voices", params={"model": "c"}, trust_env=False, timeout=10).json()["data"]
+    assert [(voice["id"], len(voice["aliases"])) for voice in listed] == [("fake", 13)]
+    asked = {"model": "c", "voice": "shimmer", "input": "Hello."}
+    answer = httpx.post(f"{url}/v1/audio/speech", json=asked, trust_env=False, timeout=10)
+    assert (answer.status_code, answer.headers["x-smartlite-voice"]) == (200, "fake")
 
 
 def test_three_deployments_share_a_gpu_a_fourth_waits_and_doctor_says_why(tmp_path: Path) -> None:
@@ -99,6 +108,8 @@ def test_three_deployments_share_a_gpu_a_fourth_waits_and_doctor_says_why(tmp_pa
         for name, share in _SHARES.items():
             assert (f"{name} {share:g}" in now["message"]) == (name != waits)
         assert "num_gpus" in now["mend"]
+        if waits != "tts":
+            _check_voices_that_the_model_told(url)
         tree = psutil.Process(process.pid).children(recursive=True)
     finally:
         process.send_signal(signal.SIGINT)

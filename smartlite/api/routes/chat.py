@@ -145,5 +145,5 @@ async def _read(body: ChatCompletionRequest, services: Services) -> tuple[Asking
     options = await asyncio.to_thread(read_options, body, settings.max_choices, settings.max_speech_characters)
     speaker = None
     if body.audio is not None:
-        speaker = choose_speaker(services.tts, services.models, body.audio.voice_name)
+        speaker = choose_speaker(services.tts, await services.directory(), body.audio.voice_name)
     return Asking(model, options, Hearing(services.asr, services.models, drafts), body.n or 1), speaker

@@ -10,8 +10,8 @@ from fastapi import APIRouter, Request, Response
 
 from smartlite.api.openapi import error_responses
 from smartlite.api.schemas.models import ModelList, ModelObject
-from smartlite.api.services import Services, ServicesDep
-from smartlite.domain.models import ModelState, ServedModel
+from smartlite.api.services import ServicesDep
+from smartlite.domain.models import ModelDirectory, ModelState, ServedModel
 
 router = APIRouter(tags=["Models"])
 
@@ -19,17 +19,18 @@ router = APIRouter(tags=["Models"])
 @dataclass(frozen=True, slots=True)
 class _Rendered:
     states: Mapping[str, ModelState]
+    models: ModelDirectory
     body: bytes
 
 
 @router.get("/models", summary="List models", response_model=ModelList, responses=error_responses(405))
 async def list_models(request: Request, services: ServicesDep) -> Response:
     """Ids first, then aliases such as `whisper-1` and `tts-1`."""
-    states = await services.status.models()
+    states, models = await services.status.models(), await services.directory()
     rendered: _Rendered | None = getattr(request.app.state, "rendered_models", None)
-    if rendered is None or rendered.states != states:
-        listed = [_describe(services, name, model, states) for name, model in services.models.names()]
-        rendered = _Rendered(dict(states), ModelList(data=listed).model_dump_json().encode())
+    if rendered is None or rendered.states != states or rendered.models != models:
+        listed = [_describe(models, name, model, states) for name, model in models.names()]
+        rendered = _Rendered(dict(states), models, ModelList(data=listed).model_dump_json().encode())
         request.app.state.rendered_models = rendered
     return Response(rendered.body, media_type="application/json")
 
@@ -37,10 +38,11 @@ async def list_models(request: Request, services: ServicesDep) -> Response:
 @router.get("/models/{model:path}", summary="Retrieve a model", responses=error_responses(404, 405))
 async def retrieve_model(model: str, services: ServicesDep) -> ModelObject:
     """By id or alias; an alias is answered under its own name."""
-    found = services.models.find(model)
-    return _describe(services, model, found, await services.status.models())
+    models = await services.directory()
+    found = models.find(model)
+    return _describe(models, model, found, await services.status.models())
 
 
-def _describe(services: Services, name: str, model: ServedModel, states: Mapping[str, ModelState]) -> ModelObject:
-    is_default = services.models.default(model.task).id == model.id
+def _describe(models: ModelDirectory, name: str, model: ServedModel, states: Mapping[str, ModelState]) -> ModelObject:
+    is_default = models.default(model.task).id == model.id
     return ModelObject.of(name, model, states.get(model.id, "loading"), is_default)

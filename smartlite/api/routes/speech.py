@@ -93,7 +93,8 @@ async def _choose(services: Services, body: SpeechRequest) -> Speaker:
     Raises:
         InvalidRequest: 400, the language asked for is none, or nobody speaks it.
     """
-    model = services.models.resolve(body.model, "tts")
+    models = await services.directory()
+    model = models.resolve(body.model, "tts")
     voice = resolve_voice(model, body.voice_name)
     if body.language is not None:
         language = read_tag(body.language)
@@ -101,19 +102,19 @@ async def _choose(services: Services, body: SpeechRequest) -> Speaker:
             raise InvalidRequest(
                 f"'{body.language}' is not the tag of a language, such as 'de' or 'pt-BR'.", "language"
             )
-        speaker = choose_speaker(services.models, model, voice, language)
+        speaker = choose_speaker(models, model, voice, language)
         if speaker is None:
-            raise refuse_language(services.models, body.language)
+            raise refuse_language(models, body.language)
         return speaker
     if not services.settings.speech_language_detection:
         return Speaker(model, voice, voice.language)
     writing = writing_of(body.input)
     # The model is loaded only for a text that more than its script could tell something about.
-    is_told = len(writing.languages) == 1 or not writing.letters or len(languages_spoken(services.models)) == 1
+    is_told = len(writing.languages) == 1 or not writing.letters or len(languages_spoken(models)) == 1
     likelihood = {} if is_told else await detect_language(body.input)
     for known in (likelihood, {}):
         language = guess_language(voice, writing, known)
-        if speaker := choose_speaker(services.models, model, voice, language):
+        if speaker := choose_speaker(models, model, voice, language):
             return speaker
     return Speaker(model, voice, voice.language)
 

@@ -30,12 +30,12 @@ from smartlite.api.schemas.voice import (
     transcript_part,
     usage_part,
 )
-from smartlite.api.services import Services, ServicesDep
+from smartlite.api.services import ServicesDep
 from smartlite.api.sse import Event, sse_response
 from smartlite.api.streaming import stopped_when_client_leaves
 from smartlite.domain.audio import EncodedAudio
 from smartlite.domain.ids import new_id
-from smartlite.domain.models import ModelTask, ServedModel, resolve_voice
+from smartlite.domain.models import ModelDirectory, ModelTask, ServedModel, resolve_voice
 from smartlite.domain.pipeline import (
     TurnAudio,
     TurnDone,
@@ -83,7 +83,7 @@ async def create_turn(request: Request, services: ServicesDep, observation: Obse
     """Transcribe a recording, have the language model answer it, and speak the answer."""
     form = await read_form(request, services.settings.max_upload_bytes)
     fields = check_fields(form.fields, VoiceTurnForm)
-    asked = _turn_request(services, fields, form.audio)
+    asked = _turn_request(await services.directory(), fields, form.audio)
     turn_id = new_id("turn")
     if fields.stream:
         return await sse_response(request, _events(services.pipeline, asked, turn_id, observation))
@@ -93,12 +93,12 @@ async def create_turn(request: Request, services: ServicesDep, observation: Obse
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
-def _turn_request(services: Services, fields: VoiceTurnForm, audio: EncodedAudio) -> VoiceTurnRequest:
-    tts_model = _model(services, fields.tts_model, "tts")
+def _turn_request(models: ModelDirectory, fields: VoiceTurnForm, audio: EncodedAudio) -> VoiceTurnRequest:
+    tts_model = _model(models, fields.tts_model, "tts")
     return VoiceTurnRequest(
         audio=audio,
-        asr_model=_model(services, fields.asr_model, "asr").id,
-        llm_model=_model(services, fields.llm_model, "llm").id,
+        asr_model=_model(models, fields.asr_model, "asr").id,
+        llm_model=_model(models, fields.llm_model, "llm").id,
         tts_model=tts_model.id,
         voice=resolve_voice(tts_model, fields.voice).id,
         format=fields.response_format,
@@ -108,10 +108,10 @@ def _turn_request(services: Services, fields: VoiceTurnForm, audio: EncodedAudio
     )
 
 
-def _model(services: Services, name: str | None, task: ModelTask) -> ServedModel:
+def _model(models: ModelDirectory, name: str | None, task: ModelTask) -> ServedModel:
     if name is None:
-        return services.models.default(task)
-    return services.models.resolve(name, task, f"{task}_model")
+        return models.default(task)
+    return models.resolve(name, task, f"{task}_model")
 
 
 async def _run(stage: PipelineStage, asked: VoiceTurnRequest, turn_id: str) -> VoiceTurnAnswer:

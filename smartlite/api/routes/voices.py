@@ -25,10 +25,11 @@ _Language = Annotated[
 @router.get("/voices", summary="List voices", responses=error_responses(400, 404, 405))
 async def list_voices(services: ServicesDep, model: _Model = None, language: _Language = None) -> VoiceList:
     """Every voice of every speech synthesis model, the default model's first."""
+    directory = await services.directory()
     if model is not None:
-        models = [services.models.resolve(model, "tts")]
+        models = [directory.resolve(model, "tts")]
     else:
-        models = [each for each in services.models.models if each.task == "tts"]
+        models = [each for each in directory.models if each.task == "tts"]
     tag = None if language is None else read_tag(language)
     if language is not None and tag is None:
         raise InvalidRequest(f"'{language}' is not the tag of a language, such as 'de' or 'pt-BR'.", "language")

@@ -9,7 +9,7 @@ from openai import AsyncOpenAI, BadRequestError
 
 from smartlite.api.app import create_app
 from smartlite.api.services import Services
-from smartlite.domain.models import ModelDirectory
+from smartlite.domain.models import ModelDirectory, Voice
 from tests.api.routes.test_speech_language import MODELS
 from tests.conftest import MODELS as FAKES
 
@@ -97,3 +97,20 @@ async def test_a_voice_cannot_be_made_or_deleted_and_the_official_client_is_told
         with pytest.raises(BadRequestError, match="makes no voices") as caught:
             await attempt
         assert caught.value.code == "unsupported_parameter"
+
+
+async def test_voices_that_only_the_model_can_tell_are_listed_and_speak(services: Services) -> None:
+    fakes = tuple(dataclasses.replace(model, voices=(), languages=()) for model in FAKES.models)
+    gateway = create_app(dataclasses.replace(services, models=ModelDirectory(fakes)))
+    asked = {"model": "tts-1", "voice": "shimmer", "input": "Hello."}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(gateway), base_url="http://gateway") as client:
+        early = await client.post("/v1/audio/speech", json=asked)
+        services.status.told["fake-tts"] = (Voice("fake", "A tone", "en-US", ("shimmer",)),)  # type: ignore[attr-defined]
+        listed, model = await client.get(PATH), await client.get("/v1/models/tts-1")
+        speech = await client.post("/v1/audio/speech", json=asked)
+        in_list = (await client.get("/v1/models")).json()["data"]
+    assert (early.status_code, early.json()["error"]["code"]) == (503, "model_not_ready")
+    assert ids(listed) == ["fake"]
+    assert (model.json()["voices"][0]["id"], model.json()["languages"]) == ("fake", ["en"])
+    assert (speech.status_code, speech.headers["x-smartlite-voice"]) == (200, "fake")
+    assert [each["voices"][0]["id"] for each in in_list if each["id"] == "tts-1"] == ["fake"]

@@ -71,6 +71,7 @@ async def test_voices_are_the_speakers_of_the_model(start: Callable[..., Coqui])
     [ann], [bob] = await speak(engine, "Hello.", "ann"), await speak(engine, "Hello.", "bob")
 
     assert not np.array_equal(ann.audio.samples, bob.audio.samples)
+    assert [(voice.id, voice.language) for voice in engine.voices()] == [("ann", "en-US"), ("bob", "en-US")]
     with pytest.raises(VoiceNotFound, match="ann, bob"):
         await speak(engine, "Hello.", "joe")
 

@@ -53,6 +53,7 @@ async def test_a_model_by_name_is_refused_with_its_hash_and_taken_once_it_is_acc
 
     [spoken] = [each async for each in engine.synthesize("Hello.", SynthesizeOptions("mine"))]
     assert spoken.audio.sample_rate_hz == 8000
+    assert [(voice.id, voice.language) for voice in engine.voices()] == [("mine", "en-US")]
 
 
 def test_a_name_that_the_library_does_not_know_is_told_with_those_of_its_language(library: Path) -> None:

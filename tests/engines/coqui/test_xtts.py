@@ -108,6 +108,16 @@ async def test_speakers_and_languages_of_the_model_are_those_of_the_voices(const
         await speak(engine, "Hello.", "Ana Florence")
 
 
+def test_voices_that_nobody_named_are_all_speakers_in_all_languages(construct: Callable[..., Coqui]) -> None:
+    engine = construct(speaker_wav={}, language="de")
+    engine.start()
+
+    assert engine.voices() == (
+        Voice("Ana Florence", "Ana Florence", "de", languages=("de", "en")),
+        Voice("Bob", "Bob", "de", languages=("de", "en")),
+    )
+
+
 async def test_a_recording_becomes_a_voice(construct: Callable[..., Coqui], folder: Path) -> None:
     engine = construct(Voice("me", "Me", "en"), speaker_wav={"me": str(folder / "me.wav")})
     engine.start()

@@ -12,7 +12,20 @@ from typing import Final
 
 import httpx
 
-from benchmarks import asr, attention, faults, gateway, intelligibility, llm, memory, preprocessing, startup, tts, voice
+from benchmarks import (
+    asr,
+    attention,
+    faults,
+    gateway,
+    intelligibility,
+    language_models,
+    llm,
+    memory,
+    preprocessing,
+    startup,
+    tts,
+    voice,
+)
 from benchmarks.machine import describe_run
 from benchmarks.measure import Row, markdown_table
 from benchmarks.processes import PlatformProcesses
@@ -42,10 +55,9 @@ def main() -> int:
     Returns:
         0 when every goal is met, 1 when one is not, 2 when something could not be measured.
     """
-    if sys.argv[1:2] == ["preprocessing"]:  # needs no platform
-        return preprocessing.main(sys.argv[2:])
-    if sys.argv[1:2] == ["attention"]:
-        return attention.main(sys.argv[2:])
+    for alone in (attention, language_models, preprocessing):  # they need no platform
+        if sys.argv[1:2] == [alone.__name__.removeprefix("benchmarks.")]:
+            return alone.main(sys.argv[2:])
     arguments = _parse()
     heading = describe_run(["python", "-m", "benchmarks", *sys.argv[1:]])
     names = arguments.names or [*BENCHMARKS, "startup"]

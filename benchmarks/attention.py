@@ -8,18 +8,12 @@ import argparse
 import asyncio
 import statistics
 import sys
-import time
-from contextlib import aclosing
 from typing import Any, Final
 
+from benchmarks.language_models import chats, files_of
 from benchmarks.machine import describe_run
-from smartlite.config import load_settings
-from smartlite.domain.llm import ChatFinished, ChatOptions, Message
 from smartlite.engines.protocols import LLMEngine
 from smartlite.engines.registry import create_llm
-from smartlite.models.catalog_file import load_catalog
-from smartlite.models.store import ModelStore
-from smartlite.storage.objects import FsspecObjectStore
 
 _MODEL: Final = "smollm2-135m-instruct-transformers"
 _TOKENS: Final = 100
@@ -37,10 +31,8 @@ def main(arguments: list[str]) -> int:
     if parsed.device != "cpu" and not torch.cuda.is_available():
         print("torch sees no GPU here.", file=sys.stderr)
         return 2
-    settings = load_settings()
-    store = ModelStore(FsspecObjectStore(settings.objects_url), settings.model_cache_dir)
     options = {"device_map": parsed.device, "parallel": max(_AT_ONCE), "context_tokens": 8192, "batch_tokens": 1024}
-    engine = create_llm("transformers", store.ensure_local(load_catalog(settings.catalog).find(_MODEL)), options)
+    engine = create_llm("transformers", files_of(_MODEL), options)
     engine.start()
     try:
         rows = [_compare(engine, torch.backends.cuda, requests, parsed.runs) for requests in _AT_ONCE]
@@ -60,23 +52,8 @@ def _compare(engine: LLMEngine, switch: Any, requests: int, runs: int) -> str:
     for run in range(runs + 1):
         for is_with in (True, False):
             switch.enable_cudnn_sdp(is_with)
-            rate = asyncio.run(_rate(engine, requests))
+            rate = asyncio.run(chats(engine, requests, _TOKENS))
             if run:  # the first is to get warm
                 rates[is_with].append(rate)
     with_it, without = (statistics.median(rates[each]) for each in (True, False))
     return f"| {requests} | {with_it:.0f} tokens/s | {without:.0f} tokens/s | {without / with_it:.2f}x |"
-
-
-async def _rate(engine: LLMEngine, requests: int) -> float:
-    began = time.perf_counter()
-    tokens = await asyncio.gather(*(_chat(engine, number) for number in range(requests)))
-    return sum(tokens) / (time.perf_counter() - began)
-
-
-async def _chat(engine: LLMEngine, number: int) -> int:
-    messages = (Message("user", f"Tell me a long story about {number + 2} cats."),)
-    async with aclosing(engine.chat(messages, ChatOptions(temperature=0.0, max_tokens=_TOKENS))) as events:
-        async for event in events:
-            if isinstance(event, ChatFinished):
-                return event.usage.completion_tokens
-    return 0

@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
     heading = describe_run(["python", "-m", "benchmarks", "language_models", *arguments])
     wide = {"threads": parsed.threads, "parallel": max(_AT_ONCE), "context_tokens": 4096}
     sides = {
-        "`llama_cpp`, Q4_1": _engine("llama_cpp", "smollm2-135m-instruct", wide),
+        "`llama_cpp`, Q4_1": _engine("llama_cpp", "smollm2-135m-instruct", wide | {"batch_tokens": 64}),
         "`transformers`, continuous batching": _engine("transformers", "smollm2-135m-instruct-transformers", wide),
         "transformers' `generate`, one batch": _generate("smollm2-135m-instruct-transformers", parsed.threads),
     }

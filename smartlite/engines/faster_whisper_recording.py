@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 from faster_whisper import WhisperModel
 from faster_whisper.audio import pad_or_trim
+from faster_whisper.tokenizer import Tokenizer
 from numpy.typing import NDArray
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, RuntimeException
 
@@ -29,6 +30,8 @@ LIBRARY_ERRORS: Final = (RuntimeError, ValueError, MemoryError, Fail, InvalidArg
 
 _WINDOW_FRAMES: Final = 3000
 _LEAST_PROBABILITY: Final = 1e-10
+_TRIED_TOKENS: Final = 150
+"""Of a text that only tells how well its language fits."""
 
 
 class Recording(WhisperModel):  # type: ignore[misc]  # the library has no types
@@ -120,7 +123,19 @@ class Recording(WhisperModel):  # type: ignore[misc]  # the library has no types
         encoded = self.encode(window)
         self._first_window = (window, encoded)
         probabilities = [(token[2:-2], float(p)) for token, p in self.model.detect_language(encoded)[0]]
-        return *choose_language(dict(probabilities), self._request.languages), probabilities
+        language, probability = choose_language(
+            dict(probabilities), self._request.languages, lambda code: self._write_down(encoded, code)
+        )
+        return language, probability, probabilities
+
+    def _write_down(self, encoded: Any, language: str) -> float:
+        """Mean log-probability of a window's text in a language."""
+        self._check_stopped()
+        tokenizer = Tokenizer(self.hf_tokenizer, True, task="transcribe", language=language)
+        prompt = [list(tokenizer.sot_sequence)]
+        (result,) = self.model.generate(encoded, prompt, beam_size=1, return_scores=True, max_length=_TRIED_TOKENS)
+        length = len(result.sequences_ids[0])
+        return float(result.scores[0]) * length / (length + 1)
 
     def get_prompt(self, tokenizer: Any, previous_tokens: list[int], *_: Any, **__: Any) -> list[int]:
         """Tokens that a window's text follows. The library's own may become longer than the model takes."""

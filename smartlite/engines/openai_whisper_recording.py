@@ -36,6 +36,8 @@ _MOST_REPETITIVE: Final = 2.4
 _LEAST_LOGPROB: Final = -1.0
 _SILENCE_FROM: Final = 0.6
 """These three are the library's: a window's text is tried again, or taken for silence (Radford et al., section 4.5)."""
+_TRIED_TOKENS: Final = 150
+"""Of a text that only tells how well its language fits."""
 _FORGET_FROM: Final = 0.5
 """Text of a window that needed a higher temperature is not shown to the next one."""
 _TIMING: Final = threading.Lock()
@@ -80,7 +82,7 @@ class Recording:
             with torch.no_grad():
                 self._first_window = self._encode(mel, 0)
                 _, probabilities = self._model.detect_language(self._first_window)
-            language, probability = choose_language(probabilities, request.languages)
+                language, probability = choose_language(probabilities, request.languages, self._write_down)
         self._segments = self._recognise(mel, speech, request, language)
         return TranscriptInfo(language, float(probability), duration_s)
 
@@ -98,6 +100,12 @@ class Recording:
             features = self._encode(torch.zeros(model.dims.n_mels, _FRAMES_PER_S), 0)
             model.decode(features, DecodingOptions(language="en", sample_len=8, fp16=self._dtype == torch.float16))
             self._time_words([Span(0.0, 1.0, tokenizer.encode(" a word"))], tokenizer, features, 0, _FRAMES_PER_S, 0.0)
+
+    def _write_down(self, language: str) -> float:
+        """Mean log-probability of the first window's text in a language."""
+        self._check_stopped()
+        options = DecodingOptions(language=language, sample_len=_TRIED_TOKENS, fp16=self._dtype == torch.float16)
+        return float(self._model.decode(self._first_window, options).avg_logprob)
 
     def _recognise(self, mel: Any, speech: Speech, request: WhisperRequest, language: str) -> Iterator[Segment]:
         model = self._model

@@ -2,6 +2,7 @@
 but where it is asked whether an engine can use a GPU.
 """
 
+import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -10,6 +11,8 @@ from smartlite.engines.phonemes import INSTALL_COMMAND, PROGRAM
 
 _CPU_EXTRA: Final = "pip install 'smartlite[cpu]'"
 _TORCH_EXTRA: Final = "pip install 'smartlite[torch]'"
+_CUBLAS: Final = "libcublas.so.12"
+"""What CTranslate2 is built for; torch may bring another version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,13 @@ class Requirements:
 def _ctranslate2_sees_gpu() -> bool:
     import ctranslate2
 
-    return int(ctranslate2.get_cuda_device_count()) > 0
+    if not ctranslate2.get_cuda_device_count():
+        return False
+    try:
+        ctypes.CDLL(_CUBLAS)  # it opens it with the first recording only
+    except OSError:
+        return False
+    return True
 
 
 def _onnxruntime_sees_gpu() -> bool:
@@ -72,7 +81,7 @@ REQUIREMENTS: Final[dict[str, Requirements]] = {
         packages=(Package("faster-whisper", "faster_whisper"), Package("ctranslate2", "ctranslate2")),
         install=_CPU_EXTRA,
         sees_gpu=_ctranslate2_sees_gpu,
-        gpu_hint="pip install nvidia-cublas-cu12 nvidia-cudnn-cu12",
+        gpu_hint="pip install nvidia-cublas-cu12 nvidia-cudnn-cu12, and name their lib folders in LD_LIBRARY_PATH",
     ),
     "openai_whisper": Requirements(
         packages=(

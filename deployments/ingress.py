@@ -16,6 +16,7 @@ from deployments.handles import (
     open_routes,
     open_stages,
 )
+from deployments.identity import ReplicaIdentity
 from deployments.loopback import bind_to_loopback
 from deployments.status import ServeStatusBoard
 from smartlite.api.app import create_app
@@ -48,6 +49,7 @@ class IngressDeployment:
         configure_logging(settings.log_level)
         stages = open_stages(handles, settings)
         routes = open_routes(stages, models, settings)
+        users = ReplicaIdentity(settings) if settings.auth == "required" else None
         has_embedding = any(model.task == "embedding" for model in models.models)
         self._services = Services(
             settings=settings,
@@ -58,6 +60,8 @@ class IngressDeployment:
             pipeline=RemotePipeline(pipeline, "pipeline", *_pipeline_waits(models, settings)),
             status=ServeStatusBoard(serve.get_replica_context().app_name, models, stages),
             embedding=RemoteEmbedding(routes) if has_embedding else None,
+            authenticator=users.authenticator if users else None,
+            identity=users.identity if users else None,
         )
 
     def __serve_build_asgi_app__(self) -> _App:

@@ -13,9 +13,12 @@ say() { printf 'setup: %s\n' "$*"; }
     { say "Python 3.11 or newer is needed ($python is not). Set PYTHON=/path/to/python3.11"; exit 1; }
 
 # Programs that are called, by the package that has each. espeak-ng's licence forbids linking it here. (Node, which the
-# tests drive OpenAI's client with, comes as a wheel.)
+# tests drive OpenAI's client with, comes as a wheel.) The tests run a MariaDB of their own; its package starts none.
 missing=()
 command -v espeak-ng >/dev/null || missing+=(espeak-ng)
+if [[ ",$extras," == *,dev,* ]]; then
+    command -v mariadb-install-db >/dev/null || missing+=(mariadb-server-core)
+fi
 if [ ${#missing[@]} -gt 0 ]; then
     if ! command -v apt-get >/dev/null; then
         say "missing: ${missing[*]}. Install with this system's package manager"; exit 1

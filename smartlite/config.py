@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import platformdirs
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from smartlite.database_url import normal_database_url
 from smartlite.errors import ConfigurationError
 from smartlite.strict import nearest
 
@@ -22,7 +23,7 @@ _Port = Annotated[int, Field(ge=1, le=65535)]
 class Settings(BaseSettings):
     """The platform's settings; each field is the environment variable ``SMARTLITE_<FIELD>``."""
 
-    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True)
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, hide_input_in_errors=True)
 
     host: str = "127.0.0.1"
     """Address the gateway listens on. Loopback only: this version has no credentials."""
@@ -41,6 +42,11 @@ class Settings(BaseSettings):
     """Port of Ray's own proxy, which the edge does not use."""
     dashboard_port: _Port = 8265
     """Port of the Ray dashboard and its deploy API."""
+    auth: Literal["off", "required"] = "off"
+    """Whether every request needs an API key (``smartlite keys``). ``off``: whoever reaches the gateway may do
+    everything."""
+    api_key: SecretStr = SecretStr("")
+    """Key that the command line sends to the platform."""
     ray_auth_mode: Literal["disabled", "token"] = "disabled"
     """Authentication of Ray's own ports, which are on loopback; ``token`` shuts out other users of the machine."""
     logical_gpus: Annotated[float, Field(ge=0)] | None = None
@@ -52,6 +58,9 @@ class Settings(BaseSettings):
     """Where the embedded stores live."""
     object_store_url: str = ""
     """fsspec URL of the object store, such as ``s3://bucket/prefix``; empty: the folder ``objects`` in data_dir."""
+    database_url: SecretStr = SecretStr("")
+    """SQLAlchemy URL of the database: ``mysql://user:password@host/database`` (MySQL, MariaDB) or ``sqlite:///file``,
+    which serves the replicas of one machine; empty: the file ``smartlite.db`` in data_dir."""
     model_cache_dir: Path = Field(default_factory=lambda: platformdirs.user_cache_path("smartlite") / "models")
     """Node-local copies of model files, where replicas load from."""
     catalog: Path | None = None
@@ -104,6 +113,12 @@ class Settings(BaseSettings):
             raise ValueError(msg)
         return value
 
+    @field_validator("database_url")
+    @classmethod
+    def _is_database_url(cls, value: SecretStr) -> SecretStr:
+        url = value.get_secret_value()
+        return SecretStr(normal_database_url(url)) if url else value
+
     @field_validator("replica_ports")
     @classmethod
     def _is_port_range(cls, value: str) -> str:
@@ -131,6 +146,11 @@ class Settings(BaseSettings):
         """fsspec URL of the object store."""
         return self.object_store_url or (self.data_dir / "objects").absolute().as_uri()
 
+    @property
+    def sql_url(self) -> str:
+        """SQLAlchemy URL of the database, its password in clear: for the driver alone."""
+        return self.database_url.get_secret_value() or f"sqlite+aiosqlite:///{self.data_dir.absolute()}/smartlite.db"
+
 
 def load_settings() -> Settings:
     """Read and check the environment.
@@ -146,8 +166,10 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        name = _PREFIX + str(first["loc"][0]).upper()
-        value = os.environ.get(name, "")
+        first = error.errors(include_url=False, include_input=False)[0]
+        field = str(first["loc"][0])
+        name = _PREFIX + field.upper()
+        secret = Settings.model_fields[field].annotation is SecretStr
+        shown = "" if secret else f"={os.environ.get(name, '')!r}"
         reason = first["msg"].removeprefix("Value error, ")
-        raise ConfigurationError(f"{name}={value!r}: {reason}", name) from error
+        raise ConfigurationError(f"{name}{shown}: {reason}", name) from error

@@ -11,7 +11,18 @@ from fastapi import APIRouter, FastAPI
 from smartlite.api.docs import add_docs
 from smartlite.api.errors import exception_handlers
 from smartlite.api.middleware import middleware_stack
-from smartlite.api.routes import chat, embeddings, health, models, responses, speech, transcriptions, voice, voices
+from smartlite.api.routes import (
+    chat,
+    embeddings,
+    health,
+    identity,
+    models,
+    responses,
+    speech,
+    transcriptions,
+    voice,
+    voices,
+)
 from smartlite.api.services import Services
 
 ROUTERS: Final[dict[str, tuple[APIRouter, ...]]] = {
@@ -43,12 +54,14 @@ def create_app(services: Services) -> FastAPI:
         redoc_url=None,
         # A redirect would repeat the client's Host header, and no official client needs one.
         redirect_slashes=False,
-        middleware=middleware_stack(services.settings, tuple(ROUTERS)),
+        middleware=middleware_stack(services.settings, tuple(ROUTERS), services.authenticator),
         exception_handlers=exception_handlers(),
     )
     app.state.services = services
     for prefix, routers in ROUTERS.items():
         for router in routers:
             app.include_router(router, prefix=prefix)
-    add_docs(app, services.models)
+    if services.identity is not None:
+        app.include_router(identity.router, prefix="/v1")
+    add_docs(app, services.models, tuple(ROUTERS) if services.authenticator else ())
     return app

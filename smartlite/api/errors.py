@@ -36,6 +36,8 @@ _logger = logging.getLogger(__name__)
 CLIENT_CLOSED_REQUEST: Final = 499
 """Status for the access log when nobody is left to read the answer (nginx's number)."""
 
+_CHALLENGE: Final = 'Bearer error="invalid_token"'
+
 _CLASS_OF_STATUS: Final[dict[int, type[SmartLiteError]]] = {
     404: NotFound,
     405: MethodNotAllowed,
@@ -80,8 +82,13 @@ def error_body(error: SmartLiteError) -> dict[str, object]:
 
 
 def error_response(error: SmartLiteError, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """The HTTP answer of an error, with ``Retry-After`` and ``x-should-retry`` (which official clients obey)."""
+    """The HTTP answer of an error, with ``Retry-After`` and ``x-should-retry`` (which official clients obey).
+
+    A 401 says which credential would do (RFC 6750, section 3).
+    """
     all_headers = dict(headers or {})
+    if error.status_code == HTTPStatus.UNAUTHORIZED:
+        all_headers["www-authenticate"] = _CHALLENGE
     if error.retry_after_s is not None:
         all_headers |= {"retry-after": str(error.retry_after_s), "x-should-retry": "true"}
     elif isinstance(error, ConfigurationError | ModelStoreError):

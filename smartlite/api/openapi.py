@@ -10,6 +10,8 @@ from smartlite.api.schemas.errors import ErrorResponse
 
 _WHEN: Final[dict[int, str]] = {
     400: "A parameter is missing, has the wrong type or a value that is not allowed; or the body is not JSON.",
+    401: "No valid API key was sent; see the header `WWW-Authenticate`.",
+    403: "The API key is valid and lacks the scope that this needs.",
     404: "There is no such address, or no such model for this task.",
     405: "The address exists, the method does not; see the header `Allow`.",
     413: "The body, or the audio in it, is larger or longer than the limit.",

@@ -5,6 +5,8 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from smartlite.auth.authenticator import Authenticator
+from smartlite.auth.identity import Identity
 from smartlite.config import Settings
 from smartlite.domain.models import ModelDirectory
 from smartlite.domain.stages import ASRStage, EmbeddingStage, LLMStage, PipelineStage, StatusBoard, TTSStage
@@ -23,6 +25,10 @@ class Services:
     status: StatusBoard
     embedding: EmbeddingStage | None = None
     """None where no embedding model is served."""
+    authenticator: Authenticator | None = None
+    """None where authentication is off: everybody may do everything."""
+    identity: Identity | None = None
+    """Users and keys; None where authentication is off."""
 
     async def directory(self) -> ModelDirectory:
         """Every served model with its voices, those included that only the model itself could tell."""
@@ -38,4 +44,12 @@ async def get_services(request: Request) -> Services:
     return services
 
 
+async def get_identity(request: Request) -> Identity:
+    """Find users and keys; only routes that are served with them ask."""
+    identity = (await get_services(request)).identity
+    assert identity is not None  # noqa: S101 - create_app serves such routes only then
+    return identity
+
+
+IdentityDep = Annotated[Identity, Depends(get_identity)]
 ServicesDep = Annotated[Services, Depends(get_services)]

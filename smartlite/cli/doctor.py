@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from smartlite import __version__
 from smartlite.cli.checks.configuration import check_config, check_settings
+from smartlite.cli.checks.database import check_database
 from smartlite.cli.checks.engines import check_engines
 from smartlite.cli.checks.finding import Finding, State
 from smartlite.cli.checks.machine import check_machine, chosen_profile, gpus
@@ -78,6 +79,7 @@ def _look(settings: Settings, config: Path, address: str, transport: httpx.BaseT
     found = len(gpus())
     yield from check_gpu_shares(wanted.gpus, found if settings.logical_gpus is None else settings.logical_gpus)
     yield from check_engines(wanted.engines, bool(found))
+    yield check_database(settings)
     yield from check_stores(settings, catalog, wanted.models)
     running = check_platform(address, transport)
     if running is not None:

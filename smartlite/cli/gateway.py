@@ -39,12 +39,18 @@ class Gateway:
     """A connection to one platform; use it in a ``with`` statement."""
 
     def __init__(
-        self, url: str, *, read_timeout_s: float = READ_TIMEOUT_S, transport: httpx.BaseTransport | None = None
+        self,
+        url: str,
+        *,
+        key: str = "",
+        read_timeout_s: float = READ_TIMEOUT_S,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
         """Prepare; nothing is sent yet.
 
         Args:
             url: Where the platform listens, such as ``http://127.0.0.1:8000``.
+            key: API key to send; empty: none.
             read_timeout_s: Longest silence of the platform, in seconds.
             transport: How requests travel; None takes the network.
         """
@@ -55,7 +61,10 @@ class Gateway:
         )
         # A proxy of the environment cannot reach this machine's loopback, which is another one to it.
         trust_env = not _is_loopback(self._url.host)
-        self._client = httpx.Client(base_url=self._url, timeout=timeout, transport=transport, trust_env=trust_env)
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._client = httpx.Client(
+            base_url=self._url, headers=headers, timeout=timeout, transport=transport, trust_env=trust_env
+        )
 
     def __enter__(self) -> Self:
         return self

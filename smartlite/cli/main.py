@@ -12,6 +12,7 @@ from smartlite.cli.ask import ask
 from smartlite.cli.chat import chat
 from smartlite.cli.doctor import doctor
 from smartlite.cli.failures import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, tell
+from smartlite.cli.identity import keys, roles, users
 from smartlite.cli.models import app as models_app
 from smartlite.cli.serve import serve
 from smartlite.cli.speak import speak
@@ -29,6 +30,9 @@ app = typer.Typer(
 )
 app.command("serve")(serve)
 app.add_typer(models_app, name="models")
+app.add_typer(users, name="users")
+app.add_typer(keys, name="keys")
+app.add_typer(roles, name="roles")
 app.command("transcribe")(transcribe)
 app.command("speak")(speak)
 app.command("chat")(chat)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from rich.console import Console
 
+from smartlite.auth.identity import Identity
 from smartlite.cli.models import pull_missing
 from smartlite.config import Settings, load_settings
 from smartlite.domain.ids import new_id
@@ -27,6 +28,8 @@ from smartlite.edge.ray_environment import ray_environment
 from smartlite.edge.supervisor import EdgeSupervisor
 from smartlite.errors import ConfigurationError, SmartLiteError
 from smartlite.models.catalog_file import load_catalog
+from smartlite.storage.database import Database
+from smartlite.storage.schema import migrate
 
 if TYPE_CHECKING:
     from deployments.cluster import LocalCluster
@@ -70,6 +73,7 @@ def serve(
     document = read_serve_config(config, catalog)
     check_ports_free(ports_to_take(settings))
     progress = Progress()
+    _open_identity(settings, progress)
     plan = platform_plan(document, catalog)
     if plan is not None:
         # Those that are loaded on demand are fetched by their replicas, once everything runs.
@@ -87,6 +91,29 @@ def serve(
         signal.signal(signal.SIGTERM, previous)
         cluster.stop()
     progress.say("  stopped")
+
+
+def _open_identity(settings: Settings, progress: Progress) -> None:
+    """Bring the database up to date and have an administrator, or say that nobody is asked who they are."""
+    if settings.auth == "off":
+        progress.say(
+            "  Authentication is off: whoever reaches the gateway may do everything (SMARTLITE_AUTH=required)."
+        )
+        return
+
+    async def work() -> str | None:
+        database = Database(settings.sql_url)
+        try:
+            await migrate(database)
+            return await Identity(database).make_first_admin()
+        finally:
+            await database.close()
+
+    key = asyncio.run(work())
+    progress.ready("database", "API keys are required")
+    if key is not None:
+        progress.say(f"  The administrator's key, shown this once: {key}")
+        progress.say(f"    export SMARTLITE_API_KEY={key}")
 
 
 class _Platform:

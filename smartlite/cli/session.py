@@ -48,6 +48,11 @@ def platform_url(url: str | None) -> str:
     return url
 
 
+def api_key() -> str:
+    """The key to send; empty where none is set."""
+    return load_settings().api_key.get_secret_value()
+
+
 @contextmanager
 def session(ctx: typer.Context, url: str | None, timeout_s: float, as_json: bool) -> Iterator[tuple[Gateway, Display]]:
     """Talk to the platform; an error is told and ends the command with exit code 1.
@@ -61,7 +66,7 @@ def session(ctx: typer.Context, url: str | None, timeout_s: float, as_json: bool
     address = platform_url(url)
     try:
         with (
-            Gateway(address, read_timeout_s=timeout_s, transport=ctx.obj) as gateway,
+            Gateway(address, key=api_key(), read_timeout_s=timeout_s, transport=ctx.obj) as gateway,
             Display(as_json=as_json) as display,
         ):
             yield gateway, display

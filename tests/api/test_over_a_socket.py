@@ -15,8 +15,10 @@ from fastapi import FastAPI
 
 from smartlite.api.app import create_app
 from smartlite.api.services import Services
+from smartlite.auth.authenticator import Authenticator
 from smartlite.domain.llm import TextDelta
 from tests.api.scripted import ScriptedLLM
+from tests.auth.keyring import Keyring
 
 PATH = "/v1/chat/completions"
 
@@ -92,6 +94,19 @@ async def test_a_client_that_is_still_sending_reads_its_413(app: FastAPI, tmp_pa
             sending.cancel()
             assert answer.startswith(b"HTTP/1.1 413 ")
             assert b"x-request-id: req_" in answer
+
+
+async def test_a_client_that_is_still_sending_reads_its_401(services: Services, tmp_path: Path) -> None:
+    size = 30 * 1024 * 1024
+    app = create_app(dataclasses.replace(services, authenticator=Authenticator(Keyring().find)))
+    async with served(app, tmp_path / "s"), asyncio.timeout(60):
+        reader, writer = await asyncio.open_unix_connection(tmp_path / "s")
+        with closing(writer):
+            writer.write(head(content_type="application/json", content_length=str(size)))
+            for _ in range(size // 65536):
+                writer.write(b"x" * 65536)
+                await writer.drain()
+            assert (await reader.readline()).startswith(b"HTTP/1.1 401 ")
 
 
 async def test_a_client_that_waits_for_100_continue_gets_its_413_at_once(app: FastAPI, tmp_path: Path) -> None:

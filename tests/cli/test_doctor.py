@@ -142,3 +142,21 @@ def test_another_server_on_the_port_is_not_taken_for_the_platform(run: Run) -> N
     other = httpx.MockTransport(lambda _: httpx.Response(404, text="<html>"))
     found = by_name(run("doctor", "--config", str(CONFIG), "--json", transport=other).stdout)
     assert "http://127.0.0.1:8000" not in found
+
+
+@pytest.mark.integration
+@pytest.mark.enable_socket
+def test_the_database_is_asked_where_it_is_used_and_no_password_is_told(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def finding() -> dict[str, str]:
+        return by_name(run("doctor", "--config", str(CONFIG), "--json").stdout)["database"]
+
+    assert "not used" in finding()["message"]
+    monkeypatch.setenv("SMARTLITE_AUTH", "required")
+    Path(os.environ["SMARTLITE_DATA_DIR"]).mkdir()
+    assert (finding()["state"], "smartlite.db" in finding()["message"]) == ("ok", True)
+    monkeypatch.setenv("SMARTLITE_DATABASE_URL", "mysql://me:secret@127.0.0.1:9/smartlite")
+    found = finding()
+    assert (found["state"], "SMARTLITE_DATABASE_URL" in found["mend"]) == ("problem", True)
+    assert "secret" not in str(found)

@@ -23,8 +23,9 @@ class Hearing:
         recordings = [piece for draft in drafts for piece in draft.pieces if isinstance(piece, Recording)]
         self.has_recordings = bool(recordings)
         """Whether there is anything to hear."""
-        self._model = next((model.id for model in models.models if model.task == "asr"), "")
-        if recordings and not self._model:
+        self.model = next((model.id for model in models.models if model.task == "asr"), "")
+        """The model that hears: its own id."""
+        if recordings and not self.model:
             raise UnsupportedParameter(
                 "Unsupported value: no speech recognition model is served, so recordings are not heard.",
                 recordings[0].param,
@@ -53,7 +54,7 @@ class Hearing:
     async def _hear(self, recording: Recording) -> str:
         texts: list[str] = []
         finished = False
-        async with aclosing(self._stage.transcribe(TranscribeRequest(recording.audio, self._model))) as events:
+        async with aclosing(self._stage.transcribe(TranscribeRequest(recording.audio, self.model))) as events:
             async for event in events:
                 if isinstance(event, Segment):
                     texts.append(event.text)

@@ -11,8 +11,10 @@ from smartlite.api.middleware.callers import CallersMiddleware
 from smartlite.api.middleware.cors import cors
 from smartlite.api.middleware.failures import FailuresMiddleware
 from smartlite.api.middleware.headers import HeadersMiddleware
+from smartlite.api.middleware.identity import IdentityMiddleware
 from smartlite.api.middleware.observation import ObservationMiddleware
 from smartlite.api.middleware.request_id import RequestIDMiddleware
+from smartlite.auth.authenticator import Authenticator
 from smartlite.config import Settings
 
 HEALTH_PATHS: Final = frozenset({"/healthz", "/readyz"})
@@ -20,12 +22,19 @@ HEALTH_PATHS: Final = frozenset({"/healthz", "/readyz"})
 the others would be busier still), and logged at DEBUG only."""
 
 
-def middleware_stack(settings: Settings, prefixes: Sequence[str]) -> list[Middleware]:
+PUBLIC_PATHS: Final[frozenset[str]] = frozenset()
+"""What is answered without a credential although it is part of a version of the API."""
+
+
+def middleware_stack(
+    settings: Settings, prefixes: Sequence[str], authenticator: Authenticator | None = None
+) -> list[Middleware]:
     """Every middleware, the outermost first; ``prefixes`` are those of the API's versions.
 
     The request id comes first, so that every answer and log line has it; observation sees the final status; headers
     and CORS are put on errors too; failures turns whatever is raised further in into an answer; what refuses requests
-    comes last and only raises.
+    comes last and only raises. Who asks is found out after admission, which so bounds how many ask the database, and
+    before anything of the body is read. Without an authenticator nobody is asked who they are.
     """
     return [
         Middleware(RequestIDMiddleware),
@@ -45,7 +54,15 @@ def middleware_stack(settings: Settings, prefixes: Sequence[str]) -> list[Middle
             limit_bytes=settings.max_held_bytes,
             exempt_paths=HEALTH_PATHS,
         ),
+        *_identity(prefixes, authenticator),
         Middleware(
             BodyLimitMiddleware, max_json_bytes=settings.max_json_bytes, max_upload_bytes=settings.max_upload_bytes
         ),
     ]
+
+
+def _identity(prefixes: Sequence[str], authenticator: Authenticator | None) -> list[Middleware]:
+    if authenticator is None:
+        return []
+    authenticate = authenticator.authenticate
+    return [Middleware(IdentityMiddleware, authenticate=authenticate, prefixes=prefixes, exempt_paths=PUBLIC_PATHS)]

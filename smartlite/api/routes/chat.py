@@ -15,13 +15,15 @@ from smartlite.api.chat.spoken import Speaker, choose_speaker
 from smartlite.api.json_body import read_json
 from smartlite.api.observation import ObservationDep
 from smartlite.api.openapi import COMMON_ERRORS, SERVED_LLM, error_responses, json_request_body
+from smartlite.api.permissions import check_model, needs
 from smartlite.api.schemas.chat import ChatCompletion
 from smartlite.api.schemas.chat_request import ChatCompletionRequest
 from smartlite.api.services import Services, ServicesDep
 from smartlite.api.sse import sse_response
 from smartlite.api.streaming import stopped_when_client_leaves
+from smartlite.auth.scopes import Scope
 
-router = APIRouter(tags=["Chat"])
+router = APIRouter(tags=["Chat"], dependencies=[needs(Scope.LLM_CHAT)])
 
 _EXAMPLES: Final = {
     "answer": {
@@ -121,7 +123,7 @@ async def create_chat_completion(request: Request, services: ServicesDep, observ
     first speech synthesis model speak the answer.
     """
     body = await read_json(request, ChatCompletionRequest)
-    asked, speaker = await _read(body, services)
+    asked, speaker = await _read(request, body, services)
     completion = Completion(body.model, asked.model, logprobs=asked.options.logprobs, spoken=speaker is not None)
     events = asked.events(services.llm, observation)
     if body.stream:
@@ -137,13 +139,17 @@ async def create_chat_completion(request: Request, services: ServicesDep, observ
     return JSONResponse(completion.whole(answers, speech))
 
 
-async def _read(body: ChatCompletionRequest, services: Services) -> tuple[Asking, Speaker | None]:
+async def _read(request: Request, body: ChatCompletionRequest, services: Services) -> tuple[Asking, Speaker | None]:
     settings = services.settings
     model = services.models.resolve(body.model, "llm").id
-    drafts = read_messages(body.messages)
+    check_model(request, Scope.LLM_CHAT, model)
+    hearing = Hearing(services.asr, services.models, read_messages(body.messages))
+    if hearing.has_recordings:
+        check_model(request, Scope.ASR_TRANSCRIBE, hearing.model)
     # A thread: schemas as large as is allowed take a tenth of a second.
     options = await asyncio.to_thread(read_options, body, settings.max_choices, settings.max_speech_characters)
     speaker = None
     if body.audio is not None:
         speaker = choose_speaker(services.tts, await services.directory(), body.audio.voice_name)
-    return Asking(model, options, Hearing(services.asr, services.models, drafts), body.n or 1), speaker
+        check_model(request, Scope.TTS_SYNTHESIZE, speaker.model)
+    return Asking(model, options, hearing, body.n or 1), speaker

@@ -12,14 +12,16 @@ from starlette.responses import JSONResponse
 from smartlite.api.json_body import read_json
 from smartlite.api.observation import ObservationDep
 from smartlite.api.openapi import COMMON_ERRORS, error_responses, json_request_body
+from smartlite.api.permissions import check_model, needs
 from smartlite.api.schemas.embeddings import EmbeddingList, EmbeddingObject, EmbeddingRequest
 from smartlite.api.services import ServicesDep
 from smartlite.api.streaming import stopped_when_client_leaves
+from smartlite.auth.scopes import Scope
 from smartlite.domain.embedding import Embedding, EmbedRequest
 from smartlite.domain.stages import EmbeddingStage
 from smartlite.errors import EngineFailed, TextTooLong, Unavailable, UnsupportedParameter
 
-router = APIRouter(tags=["Embeddings"])
+router = APIRouter(tags=["Embeddings"], dependencies=[needs(Scope.LLM_EMBED)])
 
 _EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "two": {
@@ -40,6 +42,7 @@ async def create_embeddings(request: Request, services: ServicesDep, observation
     """A vector of length 1 for every text: texts that mean alike have vectors that point alike."""
     body = await read_json(request, EmbeddingRequest)
     model = services.models.resolve(body.model, "embedding")
+    check_model(request, Scope.LLM_EMBED, model.id)
     texts = (body.input,) if isinstance(body.input, str) else tuple(body.input)
     limit = services.settings.max_embedding_characters
     if (count := sum(map(len, texts))) > limit:

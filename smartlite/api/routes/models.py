@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Request, Response
 
 from smartlite.api.openapi import error_responses
+from smartlite.api.permissions import needs
 from smartlite.api.schemas.models import ModelList, ModelObject
 from smartlite.api.services import ServicesDep
+from smartlite.auth.scopes import Scope
 from smartlite.domain.models import ModelDirectory, ModelState, ServedModel
 
-router = APIRouter(tags=["Models"])
+router = APIRouter(tags=["Models"], dependencies=[needs(Scope.MODELS_READ)])
 
 
 @dataclass(frozen=True, slots=True)

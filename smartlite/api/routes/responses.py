@@ -17,6 +17,7 @@ from smartlite.api.chat.recordings import Hearing
 from smartlite.api.json_body import read_json
 from smartlite.api.observation import Observation, ObservationDep
 from smartlite.api.openapi import COMMON_ERRORS, SERVED_LLM, error_responses, json_request_body
+from smartlite.api.permissions import check_model, needs
 from smartlite.api.responses.answer import ResponseAnswer
 from smartlite.api.responses.items import read_input
 from smartlite.api.responses.options import read_options
@@ -25,9 +26,10 @@ from smartlite.api.schemas.responses_request import ResponseRequest
 from smartlite.api.services import ServicesDep
 from smartlite.api.sse import Event, sse_response
 from smartlite.api.streaming import stopped_when_client_leaves
+from smartlite.auth.scopes import Scope
 from smartlite.errors import NotFound, SmartLiteError
 
-router = APIRouter(prefix="/responses", tags=["Responses"])
+router = APIRouter(prefix="/responses", tags=["Responses"], dependencies=[needs(Scope.LLM_CHAT)])
 
 _EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "text": {
@@ -72,10 +74,13 @@ async def create_response(request: Request, services: ServicesDep, observation: 
     """OpenAI's responses: text, functions and schemas. Nothing is stored; closing the connection stops the work."""
     body = await read_json(request, ResponseRequest)
     model = services.models.resolve(body.model, "llm").id
-    drafts = read_input(body.input, body.instructions)
+    check_model(request, Scope.LLM_CHAT, model)
+    hearing = Hearing(services.asr, services.models, read_input(body.input, body.instructions))
+    if hearing.has_recordings:
+        check_model(request, Scope.ASR_TRANSCRIBE, hearing.model)
     # A thread: schemas as large as is allowed take a tenth of a second.
     options = await asyncio.to_thread(read_options, body)
-    asked = Asking(model, options, Hearing(services.asr, services.models, drafts))
+    asked = Asking(model, options, hearing)
     answer = ResponseAnswer(body)
     events = asked.events(services.llm, observation)
     if body.stream:

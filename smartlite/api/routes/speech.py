@@ -15,9 +15,11 @@ from smartlite.api.byte_stream import byte_response
 from smartlite.api.json_body import read_json
 from smartlite.api.observation import Observation, ObservationDep
 from smartlite.api.openapi import COMMON_ERRORS, error_responses, json_request_body
+from smartlite.api.permissions import allowed_models, check_model, needs
 from smartlite.api.schemas.speech import SpeechDeltaEvent, SpeechDoneEvent, SpeechRequest, SpeechUsage
 from smartlite.api.services import Services, ServicesDep
 from smartlite.api.sse import Event, sse_response
+from smartlite.auth.scopes import Scope
 from smartlite.domain.audio import CONTENT_TYPES
 from smartlite.domain.language_tags import read_tag
 from smartlite.domain.models import resolve_voice
@@ -28,7 +30,7 @@ from smartlite.domain.tts import SpeakRequest, SpeechChunk, SpeechFinished, Synt
 from smartlite.errors import EngineFailed, InvalidRequest, TextEmpty, TextTooLong
 from smartlite.language_detection import detect_language
 
-router = APIRouter(prefix="/audio", tags=["Audio"])
+router = APIRouter(prefix="/audio", tags=["Audio"], dependencies=[needs(Scope.TTS_SYNTHESIZE)])
 
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     200: {
@@ -75,7 +77,7 @@ async def create_speech(request: Request, services: ServicesDep, observation: Ob
         )
     if not body.input.strip():
         raise TextEmpty("'input' holds no text to speak.", "input")
-    speaker = await _choose(services, body)
+    speaker = await _choose(request, services, body)
     options = SynthesizeOptions(speaker.voice.id, body.speed, speaker.language, body.instructions)
     asked = SpeakRequest(body.input, speaker.model.id, options, body.response_format)
     if body.stream_format == "sse":
@@ -87,7 +89,7 @@ async def create_speech(request: Request, services: ServicesDep, observation: Ob
     return response
 
 
-async def _choose(services: Services, body: SpeechRequest) -> Speaker:
+async def _choose(request: Request, services: Services, body: SpeechRequest) -> Speaker:
     """Who speaks: the voice asked for, or one that knows the text's language.
 
     Raises:
@@ -95,6 +97,9 @@ async def _choose(services: Services, body: SpeechRequest) -> Speaker:
     """
     models = await services.directory()
     model = models.resolve(body.model, "tts")
+    check_model(request, Scope.TTS_SYNTHESIZE, model.id)
+    # Another model may speak in its place, but none that the key is not for.
+    models = allowed_models(request, Scope.TTS_SYNTHESIZE, models)
     voice = resolve_voice(model, body.voice_name)
     if body.language is not None:
         language = read_tag(body.language)

@@ -15,6 +15,7 @@ from smartlite.api.forms import check_fields, form_openapi
 from smartlite.api.multipart import read_form
 from smartlite.api.observation import Observation, ObservationDep
 from smartlite.api.openapi import COMMON_ERRORS, error_responses
+from smartlite.api.permissions import check_model, needs
 from smartlite.api.schemas.transcription_form import Granularity, TranscriptionForm, TranslationForm
 from smartlite.api.schemas.transcriptions import (
     TextDeltaEvent,
@@ -39,6 +40,7 @@ from smartlite.api.transcription_request import (
     transcription_options,
     translation_options,
 )
+from smartlite.auth.scopes import Scope
 from smartlite.domain.asr import (
     Segment,
     TranscribeRequest,
@@ -71,6 +73,7 @@ def _answers(json_model: type[BaseModel], *, streams: bool) -> dict[int | str, d
 
 @router.post(
     "/transcriptions",
+    dependencies=[needs(Scope.ASR_TRANSCRIBE)],
     summary="Transcribe a recording",
     response_class=Response,
     responses=_answers(TranscriptionAnswer, streams=True),
@@ -82,6 +85,7 @@ async def create_transcription(request: Request, services: ServicesDep, observat
     fields = check_fields(form.fields, TranscriptionForm)
     check_supported(fields)
     model = services.models.resolve(fields.model, "asr")
+    check_model(request, Scope.ASR_TRANSCRIBE, model.id)
     asked = TranscribeRequest(form.audio, model.id, transcription_options(fields), preprocessing(fields))
     if fields.stream:
         return await sse_response(request, _events(services, asked, observation))
@@ -93,6 +97,7 @@ async def create_transcription(request: Request, services: ServicesDep, observat
 
 @router.post(
     "/translations",
+    dependencies=[needs(Scope.ASR_TRANSLATE)],
     summary="Translate a recording into English",
     response_class=Response,
     responses=_answers(TranslationAnswer, streams=False),
@@ -103,6 +108,7 @@ async def create_translation(request: Request, services: ServicesDep, observatio
     form = await read_form(request, services.settings.max_upload_bytes)
     fields = check_fields(form.fields, TranslationForm)
     model = services.models.resolve(fields.model, "asr")
+    check_model(request, Scope.ASR_TRANSLATE, model.id)
     asked = TranscribeRequest(form.audio, model.id, translation_options(fields), preprocessing(fields))
     transcript = await _transcribe(request, services, asked, observation)
     if fields.response_format == "json":

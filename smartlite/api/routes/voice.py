@@ -16,6 +16,7 @@ from smartlite.api.forms import check_fields, form_openapi
 from smartlite.api.multipart import read_form
 from smartlite.api.observation import Observation, ObservationDep
 from smartlite.api.openapi import COMMON_ERRORS, error_responses
+from smartlite.api.permissions import check_model, needs
 from smartlite.api.schemas.voice import (
     AudioDeltaEvent,
     AudioPart,
@@ -33,6 +34,7 @@ from smartlite.api.schemas.voice import (
 from smartlite.api.services import ServicesDep
 from smartlite.api.sse import Event, sse_response
 from smartlite.api.streaming import stopped_when_client_leaves
+from smartlite.auth.scopes import Scope
 from smartlite.domain.audio import EncodedAudio
 from smartlite.domain.ids import new_id
 from smartlite.domain.models import ModelDirectory, ModelTask, ServedModel, resolve_voice
@@ -46,7 +48,7 @@ from smartlite.domain.pipeline import (
 from smartlite.domain.stages import PipelineStage
 from smartlite.errors import EngineFailed, SmartLiteError
 
-router = APIRouter(prefix="/voice", tags=["Voice"])
+router = APIRouter(prefix="/voice", tags=["Voice"], dependencies=[needs(Scope.VOICE_TURN)])
 
 _FILE: Final = "The spoken question: wav, mp3, flac, ogg, opus, m4a, mp4, webm."
 _EVENTS_EXAMPLE: Final = (
@@ -84,6 +86,8 @@ async def create_turn(request: Request, services: ServicesDep, observation: Obse
     form = await read_form(request, services.settings.max_upload_bytes)
     fields = check_fields(form.fields, VoiceTurnForm)
     asked = _turn_request(await services.directory(), fields, form.audio)
+    for model_id in (asked.asr_model, asked.llm_model, asked.tts_model):
+        check_model(request, Scope.VOICE_TURN, model_id)
     turn_id = new_id("turn")
     if fields.stream:
         return await sse_response(request, _events(services.pipeline, asked, turn_id, observation))

@@ -8,13 +8,15 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from smartlite.api.openapi import error_responses
+from smartlite.api.permissions import needs
 from smartlite.api.schemas.voices import SpeechVoice, VoiceList
 from smartlite.api.services import ServicesDep
+from smartlite.auth.scopes import Scope
 from smartlite.domain.language_tags import distance, read_tag
 from smartlite.domain.speaking import spoken_by
 from smartlite.errors import InvalidRequest, UnsupportedParameter
 
-router = APIRouter(prefix="/audio", tags=["Audio"])
+router = APIRouter(prefix="/audio", tags=["Audio"], dependencies=[needs(Scope.MODELS_READ)])
 
 _Model = Annotated[str | None, Query(min_length=1, max_length=256, description="Only voices of this model.")]
 _Language = Annotated[

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from pydantic import SecretStr
+
 from smartlite.cli.checks.finding import Finding
 from smartlite.cli.checks.placement import Ask, gpu_asks
 from smartlite.cli.checks.stores import without_secrets
@@ -64,7 +66,8 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
         value = getattr(settings, name)
         if value != field.get_default(call_default_factory=True):
             changed += 1
-            shown = without_secrets(value) if name.endswith("_url") else value
+            text = value.get_secret_value() if isinstance(value, SecretStr) else value
+            shown = without_secrets(text) if name.endswith("_url") else value
             yield Finding(_AREA, f"SMARTLITE_{name.upper()}", "ok", str(shown))
     if not changed:
         yield Finding(_AREA, "settings", "ok", "all as they ship")

@@ -1,0 +1,39 @@
+"""Who asks, on an ingress replica: the database, and what was learnt of keys written back. Must not know routes."""
+
+import asyncio
+import logging
+from typing import Final
+
+from smartlite.auth.authenticator import Authenticator
+from smartlite.auth.found_key import FoundKey
+from smartlite.auth.identity import Identity
+from smartlite.config import Settings
+from smartlite.errors import SmartLiteError
+from smartlite.storage.database import Database
+
+_logger = logging.getLogger(__name__)
+
+_NOTE_EVERY_S: Final = 5.0
+
+
+class ReplicaIdentity:
+    """Users and keys of this platform, as one replica asks about them. Used in one event loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.identity = Identity(Database(settings.sql_url))
+        self.authenticator = Authenticator(self._find)
+        self._noting: asyncio.Task[None] | None = None
+
+    async def _find(self, public_id: str) -> FoundKey | None:
+        if self._noting is None:  # with the first key, since a replica is built before its event loop runs
+            self._noting = asyncio.create_task(self._note_for_ever())
+        return await self.identity.find_key(public_id)
+
+    async def _note_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(_NOTE_EVERY_S)
+            try:
+                await self.identity.note_used(dict(self.authenticator.take_used()))
+            except SmartLiteError as error:
+                # When a key was last used is for people who tidy up; nobody waits for it, and it is not kept for later.
+                _logger.warning("the last use of keys was not noted", extra={"reason": error.message})

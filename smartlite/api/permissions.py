@@ -1,0 +1,52 @@
+"""What a route says of the rights that it needs. Must not know how rights are granted: ``auth/permissions.py`` decides.
+
+Every route under a version of the API declares a scope, which is checked before anything of the body is read; where
+the body names a model, the route asks again once it knows which one that is.
+"""
+
+from typing import Any
+
+from fastapi import Depends, Request
+
+from smartlite.api.principal import principal_of
+from smartlite.auth.permissions import decide
+from smartlite.auth.scopes import Scope, covers
+from smartlite.domain.models import ModelDirectory
+
+
+class Needs:
+    """A dependency that lets only those pass who hold a scope, be it for one model only."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+
+    async def __call__(self, request: Request) -> None:
+        """Raises PermissionDenied (403), or Unauthorized (401)."""
+        decide(principal_of(request), self.scope)
+
+
+def needs(scope: Scope) -> Any:
+    """An entry of ``dependencies=[...]`` of a router or route; FastAPI gives its own type no public name."""
+    return Depends(Needs(scope))
+
+
+def check_model(request: Request, scope: Scope, model_id: str) -> None:
+    """Check that who asks may use this model.
+
+    Args:
+        request: The request.
+        scope: What for.
+        model_id: The served model's own id, never an alias.
+
+    Raises:
+        PermissionDenied: 403, the scope was granted for other models only.
+    """
+    decide(principal_of(request), scope, model_id)
+
+
+def allowed_models(request: Request, scope: Scope, models: ModelDirectory) -> ModelDirectory:
+    """The models that who asks may use, out of all or of some: for a route that chooses one by itself."""
+    grants = principal_of(request).scopes
+    if scope in grants:
+        return models
+    return ModelDirectory(tuple(model for model in models.models if covers(grants, scope, model.id)))

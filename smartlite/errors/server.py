@@ -1,0 +1,85 @@
+"""What keeps the platform from answering a good request: 429 and 500 to 504. Must not know who raises or renders."""
+
+from smartlite.errors.base import SmartLiteError
+
+
+class Overloaded(SmartLiteError):
+    """Every replica is busy and the queue is full."""
+
+    status_code = 429
+    code = "server_overloaded"
+    type = "rate_limit_error"
+    retry_after_s = 1
+
+
+class Unavailable(SmartLiteError):
+    """A part of the platform cannot be reached for now."""
+
+    status_code = 503
+    code = "service_unavailable"
+    retry_after_s = 2
+
+
+class ModelNotReady(Unavailable):
+    """The model is known and not loaded yet."""
+
+    code = "model_not_ready"
+
+
+class ReplicaLost(Unavailable):
+    """The replica that worked on this request ended; the work can be asked for again."""
+
+    code = "replica_lost"
+    retry_after_s = 1
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database cannot be reached, or refuses to be written."""
+
+    code = "database_unavailable"
+    retry_after_s = 5
+
+
+class DatabaseOverloaded(DatabaseUnavailable):
+    """The database is there and others kept it busy: no free connection, no lock, a slow statement."""
+
+    code = "database_overloaded"
+    retry_after_s = 1
+
+
+class DeadlineExceeded(SmartLiteError):
+    """A stage did not answer in time."""
+
+    status_code = 504
+    code = "deadline_exceeded"
+    retry_after_s = 1
+
+
+class EngineFailed(SmartLiteError):
+    """An engine's library failed on a request that passed every check."""
+
+    code = "engine_failed"
+
+
+class ConfigurationError(SmartLiteError):
+    """A setting, a configuration file or an environment variable is wrong; the platform does not start."""
+
+    code = "configuration_error"
+
+
+class ModelStoreError(SmartLiteError):
+    """A model cannot be fetched, stored or read."""
+
+    code = "model_store_error"
+
+
+class ChecksumMismatch(ModelStoreError):
+    """A file is not the one that the catalog names."""
+
+    code = "checksum_mismatch"
+
+
+class SourceUnavailable(ModelStoreError):
+    """No source of a model could deliver its files."""
+
+    code = "source_unavailable"

@@ -1,0 +1,178 @@
+"""API keys on a real cluster of fake engines: the first start, everybody without a key, and a key that is revoked."""
+
+import json
+import re
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import openai
+import psutil
+import pytest
+import yaml
+
+from tests.platform.running import ROOT, SMARTLITE, STOP_TIMEOUT_S, choose_ports, environment, eventually
+
+pytestmark = [pytest.mark.serve, pytest.mark.enable_socket, pytest.mark.timeout(240)]
+
+_KEY = re.compile(r"shown this once: (sl_\w+)")
+
+
+def configuration() -> dict[str, Any]:
+    """Fake engines and two ingress replicas, which each remember keys."""
+    replicas = {"ingress": 2, "pipeline": 1, "asr": 1, "llm": 1, "tts": 1}
+    deployments = [
+        {"name": name, "num_replicas": count, "health_check_period_s": 2, "ray_actor_options": {"num_cpus": 0.1}}
+        for name, count in replicas.items()
+    ]
+    args = {stage: {"models": [{"model": f"fake-{stage}", "engine": "fake"}]} for stage in ("asr", "llm", "tts")}
+    application = {
+        "name": "smartlite",
+        "route_prefix": "/",
+        "import_path": "graphs.platform:build_app",
+        "args": args,
+        "deployments": deployments,
+    }
+    return {"proxy_location": "HeadOnly", "applications": [application]}
+
+
+@dataclass
+class Guarded:
+    """A platform that asks for keys."""
+
+    url: str
+    settings: dict[str, str]
+    admin: str
+    """The key of the first start."""
+
+    def run(self, *arguments: str) -> Any:
+        """The JSON that the command line answers."""
+        said = subprocess.run(
+            [SMARTLITE, *arguments, "--json"],
+            cwd=ROOT,
+            env=self.settings | {"SMARTLITE_API_KEY": self.admin},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        return json.loads(said.stdout)
+
+    def status(self, key: str) -> int:
+        """Of a request with this key, over a connection of its own, which the edge gives to either replica."""
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        return httpx.get(f"{self.url}/v1/models", headers=headers, trust_env=False, timeout=10).status_code
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    """Started once for these tests; ends with everything that it started."""
+    folder = tmp_path_factory.mktemp("guarded")
+    config, log = folder / "serve_config.yaml", folder / "serve.log"
+    config.write_text(yaml.safe_dump(configuration()))
+    ports = choose_ports()
+    settings = environment(ports | {"SMARTLITE_AUTH": "required", "SMARTLITE_DATA_DIR": str(folder / "data")})
+    url = f"http://127.0.0.1:{ports['SMARTLITE_PORT']}"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [SMARTLITE, "serve", "--config", str(config)],
+            cwd=ROOT,
+            env=settings,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+
+    def is_ready() -> bool:
+        assert process.poll() is None, log.read_text()
+        try:
+            return httpx.get(f"{url}/readyz", trust_env=False, timeout=10).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    tree: list[psutil.Process] = []
+    try:
+        eventually(is_ready, 150, "every stage ready")
+        tree = psutil.Process(process.pid).children(recursive=True)
+        (key,) = _KEY.findall(log.read_text())
+        yield Guarded(url, settings, key)
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(2 * STOP_TIMEOUT_S)
+        finally:
+            process.kill()
+    _, left = psutil.wait_procs(tree, timeout=STOP_TIMEOUT_S)
+    assert left == []
+
+
+@pytest.fixture
+def client(guarded: Guarded) -> Iterator[Callable[[str], openai.OpenAI]]:
+    """The official client with a key."""
+    opened: list[openai.OpenAI] = []
+
+    def connect(key: str) -> openai.OpenAI:
+        opened.append(
+            openai.OpenAI(base_url=f"{guarded.url}/v1", api_key=key, max_retries=0, _strict_response_validation=True)
+        )
+        return opened[-1]
+
+    yield connect
+    for each in opened:
+        each.close()
+
+
+def test_the_key_of_the_first_start_lets_the_official_client_in(
+    guarded: Guarded, client: Callable[[str], openai.OpenAI]
+) -> None:
+    messages: Any = [{"role": "user", "content": "Hello."}]
+    answer = client(guarded.admin).chat.completions.create(model="fake-llm", messages=messages)
+    assert answer.choices[0].message.content
+    assert client(guarded.admin).audio.speech.create(model="fake-tts", voice="alloy", input="Hello.").content
+
+
+def test_nobody_gets_in_without_a_key_and_health_needs_none(
+    guarded: Guarded, client: Callable[[str], openai.OpenAI]
+) -> None:
+    with pytest.raises(openai.AuthenticationError) as caught:
+        client("sl_invented").models.list()
+    assert caught.value.code == "invalid_api_key"
+    assert guarded.status("") == 401
+    assert httpx.get(f"{guarded.url}/healthz", trust_env=False, timeout=10).status_code == 200
+
+
+def test_a_key_does_what_it_is_for_until_it_is_revoked_then_nothing_on_every_replica(
+    guarded: Guarded, client: Callable[[str], openai.OpenAI]
+) -> None:
+    guarded.run("users", "add", "ana@example.com", "--role", "user")
+    key = guarded.run("keys", "add", "ana@example.com", "--scope", "models:read")
+    assert {guarded.status(key["key"]) for _ in range(6)} == {200}
+    with pytest.raises(openai.PermissionDeniedError):
+        client(key["key"]).audio.speech.create(model="fake-tts", voice="alloy", input="Hello.")
+
+    asked = httpx.delete(
+        f"{guarded.url}/v1/api-keys/{key['id']}",
+        headers={"Authorization": f"Bearer {guarded.admin}"},
+        trust_env=False,
+        timeout=10,
+    )
+    assert asked.status_code == 204
+    eventually(lambda: {guarded.status(key["key"]) for _ in range(6)} == {401}, 10, "the key refused by every replica")
+    (listed,) = guarded.run("keys", "list", "ana@example.com")["keys"]
+    assert listed["state"] == "revoked"
+
+
+def test_the_last_use_of_a_key_is_noted(guarded: Guarded) -> None:
+    guarded.status(guarded.admin)
+
+    def used() -> str:
+        return str(guarded.run("keys", "list", "admin@localhost")["keys"][0]["last_used"])
+
+    assert eventually(lambda: used() != "never", 30, "the time of the last use")
+
+
+def test_the_command_line_sends_the_key_that_the_environment_has(guarded: Guarded) -> None:
+    assert guarded.run("speak", "Hello.", "-o", str(guarded.settings["SMARTLITE_DATA_DIR"]) + "/hello.wav")

@@ -23,7 +23,7 @@ from smartlite.engines.clauses import clean_text, is_speakable, split_clauses
 from smartlite.engines.english import set_is_apart, spell_english
 from smartlite.engines.kokoro_graph import MAX_LETTERS, SAMPLE_RATE_HZ, KokoroGraph
 from smartlite.engines.kokoro_japanese import JapaneseReader
-from smartlite.engines.kokoro_letters import PROGRAM_VOICES, to_letters
+from smartlite.engines.kokoro_letters import PACES, PROGRAM_VOICES, to_letters
 from smartlite.engines.onnx_session import Device, Run
 from smartlite.engines.phonemes import EspeakNG
 from smartlite.engines.protocols import EngineOptions
@@ -58,6 +58,8 @@ class _Part:
 
     text: str
     letters: str
+    pace: float
+    """What the graph is asked for at speed 1."""
     ends_sentence: bool
 
 
@@ -161,7 +163,7 @@ class Kokoro:
         if language == "ja":
             assert self._japanese is not None  # noqa: S101 - started with the graph
             reading = asyncio.get_running_loop().run_in_executor(self._reading, self._japanese.letters, cleaned)
-            return self._parts(sentence, [(sentence, graph.known(await reading))])
+            return self._parts(sentence, language, [(sentence, graph.known(await reading))])
         clauses = split_clauses(cleaned)
         said = [spell_english(clause.text) if language == "en" else clause.text for clause in clauses]
         pieces = []
@@ -169,11 +171,11 @@ class Kokoro:
             letters = to_letters(set_is_apart(ipa) if language == "en" else ipa, language)
             if known := graph.known(letters).strip():
                 pieces.append((clause.text + clause.mark, known + clause.mark))
-        return self._parts(sentence, pieces)
+        return self._parts(sentence, language, pieces)
 
-    def _parts(self, sentence: str, pieces: list[tuple[str, str]]) -> list[_Part]:
+    def _parts(self, sentence: str, language: str, pieces: list[tuple[str, str]]) -> list[_Part]:
         """Join texts with their letters to as few runs of the graph as the limit allows."""
-        limit = self._options.max_phonemes
+        limit, pace = self._options.max_phonemes, PACES.get(language, 1.0)
         runs: list[tuple[list[str], str]] = []
         for text, letters in pieces:
             for number, run in enumerate(_cut(letters, limit)):
@@ -184,9 +186,9 @@ class Kokoro:
                 if number == 0:
                     runs[-1][0].append(text)
         if len(runs) == 1:
-            return [_Part(sentence, runs[0][1], ends_sentence=True)]
+            return [_Part(sentence, runs[0][1], pace, ends_sentence=True)]
         last = len(runs) - 1
-        return [_Part(" ".join(texts), run, ends_sentence=at == last) for at, (texts, run) in enumerate(runs)]
+        return [_Part(" ".join(texts), run, pace, ends_sentence=at == last) for at, (texts, run) in enumerate(runs)]
 
     async def _speak(self, part: _Part, options: SynthesizeOptions, graph: KokoroGraph) -> Samples:
         run = graph.new_run()
@@ -198,9 +200,10 @@ class Kokoro:
             raise
 
     def _make(self, part: _Part, options: SynthesizeOptions, graph: KokoroGraph, run: Run) -> Samples:
-        own = min(max(options.speed, _OWN_SPEEDS[0]), _OWN_SPEEDS[1])
+        wanted = options.speed * part.pace
+        own = min(max(wanted, _OWN_SPEEDS[0]), _OWN_SPEEDS[1])
         samples = trim_silence(graph.speak(part.letters, options.voice, own, run), SAMPLE_RATE_HZ)
-        samples = set_level(change_tempo(samples, SAMPLE_RATE_HZ, options.speed / own), SAMPLE_RATE_HZ)
+        samples = set_level(change_tempo(samples, SAMPLE_RATE_HZ, wanted / own), SAMPLE_RATE_HZ)
         if not part.ends_sentence:
             return samples
         silence = np.zeros(int(self._options.sentence_silence_s / options.speed * SAMPLE_RATE_HZ), np.float32)

@@ -24,7 +24,8 @@ _TRIED: Final = 4
 _TEXT_WEIGHT: Final = 6.0
 """Of 190 Spanish prompts of 2 to 9 s 161 were right by probability, 173 with the text; with weights of 4 and 8 169 and
 170. French, Italian and English ones were as right as before, and hardly any was doubtful."""
-_LEAST: Final = 1e-4
+_LEAST: Final = 0.03
+"""What is less likely is not tried: a text reads well in a language that it is not in, too."""
 
 
 def choose_language(
@@ -48,8 +49,10 @@ def choose_language(
     weighed = {code: possible[code] * (1.0 if among else _prior(code)) for code in possible}
     code = max(weighed, key=weighed.__getitem__)
     if total > 0 and possible[code] / total < _SURE:
-        tried = sorted(weighed, key=weighed.__getitem__, reverse=True)[:_TRIED]
-        code = max(tried, key=lambda each: math.log(max(weighed[each], _LEAST)) + _TEXT_WEIGHT * write_down(each))
+        likely = [each for each in weighed if possible[each] / total >= _LEAST]
+        tried = sorted(likely, key=weighed.__getitem__, reverse=True)[:_TRIED]
+        if len(tried) > 1:
+            code = max(tried, key=lambda each: math.log(weighed[each]) + _TEXT_WEIGHT * write_down(each))
     return code, possible[code] / total if total > 0 else 1 / len(possible)
 
 

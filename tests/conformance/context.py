@@ -11,7 +11,7 @@ from typing import Final
 LLM: Final = "smollm2-135m-instruct"
 EMBEDDING: Final = "text-embedding-3-small"
 QUESTION: Final = "What is the largest ocean on Earth?"
-GERMAN: Final = "Das Wetter in Berlin ist heute sehr gut."
+GERMAN: Final = "Ich komme aus Deutschland und wohne in Berlin."
 """Whisper-base writes and translates it without a second try, so its text does not change from run to run."""
 VOICES: Final = (
     "alloy", "ash", "ballad", "cedar", "coral", "echo", "fable", "marin", "nova", "onyx", "sage", "shimmer", "verse",

@@ -37,9 +37,12 @@ def test_a_doubtful_recording_is_of_the_language_that_reads_best() -> None:
         read.append(language)
         return {"es": -0.4}.get(language, -0.9)
 
-    doubtful = {"it": 0.35, "es": 0.25, "pt": 0.2, "fr": 0.15, "ca": 0.05}
+    doubtful = {"it": 0.35, "es": 0.25, "pt": 0.2, "fr": 0.11, "ca": 0.07, "gl": 0.02}
     assert choose_language(doubtful, (), write_down) == ("es", 0.25)
     assert read == ["it", "es", "pt", "fr"]
+    read.clear()
+    assert choose_language({"it": 0.6, "es": 0.02, "pt": 0.3, "ca": 0.08}, (), write_down)[0] == "it"
+    assert read == ["it", "pt", "ca"]
     assert choose_language(doubtful, ("it", "pt"), lambda language: {"pt": -0.1}.get(language, -0.9))[0] == "pt"
 
 
@@ -47,5 +50,5 @@ def test_where_the_model_is_sure_nothing_is_written_down() -> None:
     def write_down(_: str) -> float:
         raise AssertionError
 
-    assert choose_language({"it": 0.75, "es": 0.25}, (), write_down)[0] == "it"
-    assert choose_language({"it": 0.3, "es": 0.1, "en": 0.6}, ("it", "es"), write_down) == ("it", pytest.approx(0.75))
+    assert choose_language({"it": 0.85, "es": 0.15}, (), write_down)[0] == "it"
+    assert choose_language({"it": 0.36, "es": 0.04, "en": 0.6}, ("it", "es"), write_down) == ("it", pytest.approx(0.9))

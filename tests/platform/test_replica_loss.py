@@ -125,22 +125,23 @@ def test_chats_of_a_killed_llm_replica_end_with_an_error(
 def test_speech_of_a_killed_tts_replica_breaks_off_visibly(
     platform: RunningPlatform, client: httpx.Client, pool: ThreadPoolExecutor
 ) -> None:
-    begun = threading.Event()
     body = {"model": "tts-1", "voice": "alloy", "input": LONG_TEXT, "response_format": "pcm"}
 
-    def listen() -> None:
-        with client.stream("POST", "/v1/audio/speech", json=body) as answer:
-            for _ in answer.iter_raw():
-                begun.set()
+    def listen(begun: threading.Event, **more: str) -> str:
+        with client.stream("POST", "/v1/audio/speech", json=body | more) as answer:
+            return b"".join(begun.set() or data for data in answer.iter_raw()).decode("latin-1")
 
-    spoken = pool.submit(listen)
-    events = pool.submit(client.post, "/v1/audio/speech", json={**body, "stream_format": "sse"})
-    assert begun.wait(60)
+    # A request that has not begun would be given to the next replica.
+    as_file, as_events = threading.Event(), threading.Event()
+    spoken = pool.submit(listen, as_file)
+    events = pool.submit(listen, as_events, stream_format="sse")
+    assert as_file.wait(60)
+    assert as_events.wait(60)
     wait_at_work(platform, "tts")
     kill_one(platform, "tts")
     with pytest.raises(httpx.RemoteProtocolError):
         spoken.result(60)
-    last = events.result(60).text.strip().splitlines()[-1]
+    last = events.result(60).strip().splitlines()[-1]
     assert json.loads(last.removeprefix("data: "))["error"]["code"] == "replica_lost"
     check_mends(platform, "tts", lambda: client.post("/v1/audio/speech", json={**body, "input": "Hello."}))
 

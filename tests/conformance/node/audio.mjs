@@ -105,7 +105,7 @@ export const cells = {
     assert.ok(events.at(-1).usage.total_tokens > 0);
   },
   async speech_languages() {
-    const answer = await client.audio.speech.create({ model: "tts-1", voice: "alloy", input: "Das Wetter in Berlin ist heute sehr gut." });
+    const answer = await client.audio.speech.create({ model: "tts-1", voice: "alloy", input: "Ich komme aus Deutschland und wohne in Berlin." });
     assert.match(answer.headers.get("x-smartlite-language"), /^de/);
   },
   async speech_wrong_voice() {

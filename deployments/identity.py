@@ -4,6 +4,7 @@ import asyncio
 import logging
 from typing import Final
 
+from smartlite.auth.accounts import open_accounts
 from smartlite.auth.authenticator import Authenticator
 from smartlite.auth.found_key import FoundKey
 from smartlite.auth.identity import Identity
@@ -17,11 +18,13 @@ _NOTE_EVERY_S: Final = 5.0
 
 
 class ReplicaIdentity:
-    """Users and keys of this platform, as one replica asks about them. Used in one event loop."""
+    """Users, keys and sessions of this platform, as one replica asks about them. Used in one event loop."""
 
     def __init__(self, settings: Settings) -> None:
-        self.identity = Identity(Database(settings.sql_url))
-        self.authenticator = Authenticator(self._find)
+        database = Database(settings.sql_url)
+        self.identity = Identity(database)
+        self.accounts = open_accounts(database)
+        self.authenticator = Authenticator(self._find, find_by_token=self.accounts.check.find)
         self._noting: asyncio.Task[None] | None = None
 
     async def _find(self, public_id: str) -> FoundKey | None:

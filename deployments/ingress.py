@@ -17,6 +17,7 @@ from deployments.handles import (
     open_stages,
 )
 from deployments.identity import ReplicaIdentity
+from deployments.limits import open_limits
 from deployments.loopback import bind_to_loopback
 from deployments.status import ServeStatusBoard
 from smartlite.api.app import create_app
@@ -62,6 +63,8 @@ class IngressDeployment:
             embedding=RemoteEmbedding(routes) if has_embedding else None,
             authenticator=users.authenticator if users else None,
             identity=users.identity if users else None,
+            accounts=users.accounts if users else None,
+            limits=open_limits(settings) if users else None,
         )
 
     def __serve_build_asgi_app__(self) -> _App:

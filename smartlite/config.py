@@ -61,6 +61,9 @@ class Settings(BaseSettings):
     database_url: SecretStr = SecretStr("")
     """SQLAlchemy URL of the database: ``mysql://user:password@host/database`` (MySQL, MariaDB) or ``sqlite:///file``,
     which serves the replicas of one machine; empty: the file ``smartlite.db`` in data_dir."""
+    redis_url: SecretStr = SecretStr("")
+    """Redis, where replicas count limits together: ``redis://:password@host:6379/0``, ``rediss://`` or ``unix://``;
+    empty: one of the platform's own on this machine."""
     model_cache_dir: Path = Field(default_factory=lambda: platformdirs.user_cache_path("smartlite") / "models")
     """Node-local copies of model files, where replicas load from."""
     catalog: Path | None = None
@@ -92,6 +95,23 @@ class Settings(BaseSettings):
     """Longest wait of a request for a model that is loaded on demand, its download included, in seconds;
     the load goes on, and a later request finds it done."""
 
+    rate_limit_requests_per_minute: Annotated[int, Field(ge=0)] = 600
+    """Requests that have a model work which one API key may send in a minute; like all of these limits, 0 is none, and
+    none applies where ``auth`` is ``off``."""
+    rate_limit_tokens_per_minute: Annotated[int, Field(ge=0)] = 1_000_000
+    """Tokens of language and embedding models, prompts and answers, that one API key may use in a minute."""
+    rate_limit_audio_seconds_per_minute: Annotated[int, Field(ge=0)] = 7200
+    """Seconds of recordings that one API key may have transcribed in a minute."""
+    rate_limit_characters_per_minute: Annotated[int, Field(ge=0)] = 500_000
+    """Characters that one API key may have spoken in a minute."""
+    rate_limit_concurrent: Annotated[int, Field(ge=0)] = 100
+    """Requests of one API key that may run at the same time."""
+    rate_limit_unknown_per_minute: Annotated[int, Field(ge=0)] = 60
+    """Credentials that are refused which one client address may send in a minute; then it gets 429 instead of 401."""
+    limits_without_redis: Literal["local", "closed"] = "local"
+    """What happens while Redis does not answer: each replica counts half of every limit by itself, or nobody gets
+    anything that is limited (503)."""
+
     instance: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,128}$")] = ""
     """Random id of this start of the platform; ``/healthz`` answers it, so that the edge knows its own replicas."""
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ("127.0.0.1", "localhost", "[::1]")
@@ -118,6 +138,14 @@ class Settings(BaseSettings):
     def _is_database_url(cls, value: SecretStr) -> SecretStr:
         url = value.get_secret_value()
         return SecretStr(normal_database_url(url)) if url else value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis_url(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            msg = "must begin with redis://, rediss:// or unix://"
+            raise ValueError(msg)
+        return value
 
     @field_validator("replica_ports")
     @classmethod

@@ -3,6 +3,7 @@
 Must not know who runs it: an ingress replica or a test.
 """
 
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Final
 
@@ -10,8 +11,9 @@ from fastapi import APIRouter, FastAPI
 
 from smartlite.api.docs import add_docs
 from smartlite.api.errors import exception_handlers
-from smartlite.api.middleware import middleware_stack
+from smartlite.api.middleware import PUBLIC_PATHS, middleware_stack
 from smartlite.api.routes import (
+    auth,
     chat,
     embeddings,
     health,
@@ -41,6 +43,12 @@ ROUTERS: Final[dict[str, tuple[APIRouter, ...]]] = {
 """Prefix to routers; another version of the API is another line."""
 
 
+IDENTITY_ROUTERS: Final[dict[str, tuple[APIRouter, ...]]] = {"/v1": (identity.router,)}
+"""Likewise, only where there are users."""
+ACCOUNT_ROUTERS: Final[dict[str, tuple[APIRouter, ...]]] = {"": (auth.well_known,), "/v1": (auth.router,)}
+"""Likewise, only where they sign in."""
+
+
 def create_app(services: Services) -> FastAPI:
     """Build the gateway around ``services``; routes find them in ``app.state.services``."""
     app = FastAPI(
@@ -54,14 +62,20 @@ def create_app(services: Services) -> FastAPI:
         redoc_url=None,
         # A redirect would repeat the client's Host header, and no official client needs one.
         redirect_slashes=False,
-        middleware=middleware_stack(services.settings, tuple(ROUTERS), services.authenticator),
+        middleware=middleware_stack(services.settings, tuple(ROUTERS), services.authenticator, services.limits),
         exception_handlers=exception_handlers(),
     )
     app.state.services = services
-    for prefix, routers in ROUTERS.items():
+    _include(app, ROUTERS)
+    if services.identity is not None:
+        _include(app, IDENTITY_ROUTERS)
+    if services.accounts is not None:
+        _include(app, ACCOUNT_ROUTERS)
+    add_docs(app, services.models, tuple(ROUTERS) if services.authenticator else (), PUBLIC_PATHS)
+    return app
+
+
+def _include(app: FastAPI, by_prefix: Mapping[str, tuple[APIRouter, ...]]) -> None:
+    for prefix, routers in by_prefix.items():
         for router in routers:
             app.include_router(router, prefix=prefix)
-    if services.identity is not None:
-        app.include_router(identity.router, prefix="/v1")
-    add_docs(app, services.models, tuple(ROUTERS) if services.authenticator else ())
-    return app

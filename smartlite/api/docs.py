@@ -3,7 +3,7 @@
 Must not know any route.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -23,7 +23,7 @@ _FASTAPI_SCHEMAS: Final = ("HTTPValidationError", "ValidationError")
 """FastAPI documents its own 422 for every route with parameters; our errors look otherwise."""
 
 
-def add_docs(app: FastAPI, models: ModelDirectory, guarded: Sequence[str] = ()) -> None:
+def add_docs(app: FastAPI, models: ModelDirectory, guarded: Sequence[str] = (), public: Set[str] = frozenset()) -> None:
     """Serve Swagger UI at ``/docs`` from the files of the package ``fastapi_swagger``, and send ``/`` there.
 
     The package's own ``patch_fastapi`` is not used: it reads 1.7 MB from disk in the event loop for every view, by a
@@ -32,7 +32,8 @@ def add_docs(app: FastAPI, models: ModelDirectory, guarded: Sequence[str] = ()) 
     Args:
         app: With all its routes.
         models: Whose names the examples use, so that they work as they stand.
-        guarded: Prefixes of the addresses that need an API key; none where authentication is off.
+        guarded: Prefixes of the addresses that need a credential; none where authentication is off.
+        public: Addresses under them that need none.
     """
     app.mount(_ASSETS_PATH, StaticFiles(packages=[("fastapi_swagger", "resources")]), name="swagger")
 
@@ -58,7 +59,7 @@ def add_docs(app: FastAPI, models: ModelDirectory, guarded: Sequence[str] = ()) 
             document = _tidied(
                 get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
             )
-            app.openapi_schema = _with_keys(_with_served_models(document, models), guarded)
+            app.openapi_schema = _with_keys(_with_served_models(document, models), guarded, public)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # the way that FastAPI documents
@@ -75,8 +76,8 @@ def _with_served_models(document: dict[str, Any], models: ModelDirectory) -> dic
     return document
 
 
-def _with_keys(document: dict[str, Any], guarded: Sequence[str]) -> dict[str, Any]:
-    """Say where a key is needed, so that the page has a field for it."""
+def _with_keys(document: dict[str, Any], guarded: Sequence[str], public: Set[str]) -> dict[str, Any]:
+    """Say where a credential is needed, so that the page has a field for it."""
     guarded = tuple(f"{prefix}/" for prefix in guarded if prefix)
     if not guarded:
         return document
@@ -87,7 +88,7 @@ def _with_keys(document: dict[str, Any], guarded: Sequence[str]) -> dict[str, An
         for status, response in error_responses(401, 403).items()
     }
     for path, operations in document["paths"].items():
-        if path.startswith(guarded):
+        if path.startswith(guarded) and path not in public:
             for operation in operations.values():
                 operation["security"] = [{_SCHEME: []}]
                 operation["responses"] = dict(sorted({**operation["responses"], **refusals}.items()))

@@ -10,14 +10,14 @@ from smartlite.api.schemas.errors import ErrorResponse
 
 _WHEN: Final[dict[int, str]] = {
     400: "A parameter is missing, has the wrong type or a value that is not allowed; or the body is not JSON.",
-    401: "No valid API key was sent; see the header `WWW-Authenticate`.",
-    403: "The API key is valid and lacks the scope that this needs.",
+    401: "No valid API key or access token was sent; see the header `WWW-Authenticate`.",
+    403: "The credential is valid and lacks the scope that this needs.",
     404: "There is no such address, or no such model for this task.",
     405: "The address exists, the method does not; see the header `Allow`.",
     413: "The body, or the audio in it, is larger or longer than the limit.",
     415: "The content is of a kind that this route does not take.",
     422: "The request is well formed, its content cannot be processed.",
-    429: "Every replica is busy; see the header `Retry-After`.",
+    429: "Every replica is busy, or the API key has reached a limit; see the header `Retry-After`.",
     500: "The server had an error.",
     503: "A part of the platform is not ready; see the header `Retry-After`.",
     504: "A stage did not answer in time.",

@@ -1,7 +1,7 @@
 """What a route says of the rights that it needs. Must not know how rights are granted: ``auth/permissions.py`` decides.
 
-Every route under a version of the API declares a scope, which is checked before anything of the body is read; where
-the body names a model, the route asks again once it knows which one that is.
+Every route under a version of the API declares a scope, or that any principal will do, or that it is public; which is
+checked before anything of the body is read. Where the body names a model, the route asks again once it knows which.
 """
 
 from typing import Any
@@ -9,8 +9,9 @@ from typing import Any
 from fastapi import Depends, Request
 
 from smartlite.api.principal import principal_of
+from smartlite.api.spending import spending_of
 from smartlite.auth.permissions import decide
-from smartlite.auth.scopes import Scope, covers
+from smartlite.auth.scopes import INFERENCE, Scope, covers
 from smartlite.domain.models import ModelDirectory
 
 
@@ -21,8 +22,36 @@ class Needs:
         self.scope = scope
 
     async def __call__(self, request: Request) -> None:
-        """Raises PermissionDenied (403), or Unauthorized (401)."""
-        decide(principal_of(request), self.scope)
+        """Raises PermissionDenied (403), Unauthorized (401), or RateLimited (429) where a model would work for it."""
+        principal = principal_of(request)
+        decide(principal, self.scope)
+        if self.scope in INFERENCE:
+            await spending_of(request).admit(principal)
+
+
+class NeedsPrincipal:
+    """A dependency that lets everybody pass whose credential was accepted, whatever it grants."""
+
+    async def __call__(self, request: Request) -> None:
+        """Raises Unauthorized (401)."""
+        principal_of(request)
+
+
+class Public:
+    """A dependency that lets everybody pass; the address is one of ``PUBLIC_PATHS`` too, or nobody reaches it."""
+
+    async def __call__(self) -> None:
+        """Never raises."""
+
+
+def needs_principal() -> Any:
+    """As ``needs``, for a route that serves whoever asks with what is their own."""
+    return Depends(NeedsPrincipal())
+
+
+def public() -> Any:
+    """As ``needs``, for a route by which somebody gets a credential."""
+    return Depends(Public())
 
 
 def needs(scope: Scope) -> Any:

@@ -5,8 +5,10 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from smartlite.auth.accounts import Accounts
 from smartlite.auth.authenticator import Authenticator
 from smartlite.auth.identity import Identity
+from smartlite.auth.rate_limit import Limits
 from smartlite.config import Settings
 from smartlite.domain.models import ModelDirectory
 from smartlite.domain.stages import ASRStage, EmbeddingStage, LLMStage, PipelineStage, StatusBoard, TTSStage
@@ -29,6 +31,10 @@ class Services:
     """None where authentication is off: everybody may do everything."""
     identity: Identity | None = None
     """Users and keys; None where authentication is off."""
+    accounts: Accounts | None = None
+    """Passwords and sessions; None where authentication is off."""
+    limits: Limits | None = None
+    """What each key may take; None where nothing is limited."""
 
     async def directory(self) -> ModelDirectory:
         """Every served model with its voices, those included that only the model itself could tell."""
@@ -51,5 +57,13 @@ async def get_identity(request: Request) -> Identity:
     return identity
 
 
+async def get_accounts(request: Request) -> Accounts:
+    """Find passwords and sessions; only routes that are served with them ask."""
+    accounts = (await get_services(request)).accounts
+    assert accounts is not None  # noqa: S101 - create_app serves such routes only then
+    return accounts
+
+
+AccountsDep = Annotated[Accounts, Depends(get_accounts)]
 IdentityDep = Annotated[Identity, Depends(get_identity)]
 ServicesDep = Annotated[Services, Depends(get_services)]

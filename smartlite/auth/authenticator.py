@@ -1,43 +1,30 @@
 """From an ``Authorization`` header to a principal. Must not know HTTP otherwise, nor how keys are stored.
 
-The database is asked about a key once a second at most, by each replica, however many requests show it: a revoked key
-stops everywhere within two seconds, and a database that is away for a moment is not noticed. Nothing is granted for
-want of an answer: where neither the database nor a recent memory of it knows the key, nobody gets in.
+What a text looks like tells what it is: ``sl_...`` is an API key, two dots make an access token, all else is nothing.
+What the database said of either is believed for a second: see ``smartlite.auth.remembered``.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final, Protocol
 
-from smartlite.auth.api_keys import Presented, parse
+from smartlite.auth.api_keys import PREFIX, Presented, parse
+from smartlite.auth.noted import utc_now
 from smartlite.auth.permissions import effective_scopes
 from smartlite.auth.recent import Recent
+from smartlite.auth.remembered import FIND_TIMEOUT_S, MAX_KNOWN, Remembered
 from smartlite.domain.principal import Principal
-from smartlite.errors import Overloaded, Unauthorized, Unavailable
+from smartlite.errors import Unauthorized
 
-FRESH: Final = timedelta(seconds=1)
-"""So long an answer of the database is taken for the truth."""
-TAKEN_WITHOUT_DATABASE: Final = timedelta(seconds=60)
-"""So old it may be where the database cannot be asked."""
-FIND_TIMEOUT_S: Final = 2.0
-"""With ``FRESH`` it bounds how long a revoked key can still be taken."""
-MAX_KEYS: Final = 10_000
-"""About 10 MB."""
-MAX_UNKNOWN: Final = 10_000
-"""Public ids of no key; a memory of their own, so that inventing ids drives no real key out."""
-MAX_FINDING: Final = 100
-"""So many keys that are not remembered are looked for at once."""
-
-_REFUSED: Final = "No valid API key was sent. Send one in the header: 'Authorization: Bearer sl_...'."
+_REFUSED: Final = "No valid API key or access token was sent. Send one in the header: 'Authorization: Bearer ...'."
 """One text for every cause: which one it was would help only someone who guesses."""
 _SCHEME: Final = "bearer"
+_DOTS: Final = 2
+"""Of a signed token (RFC 7515, section 7.1); an encrypted one has four and is nothing to us."""
 
-
-def utc_now() -> datetime:
-    """The clock of production."""
-    return datetime.now(UTC)
+FindByToken = Callable[[str], Awaitable[Principal | None]]
+"""From an access token to who shows it; None where it is not good."""
 
 
 class KeyRecord(Protocol):
@@ -92,24 +79,21 @@ class FindKey(Protocol):
         """
 
 
-@dataclass(slots=True)
-class _Known:
+@dataclass(frozen=True, slots=True)
+class _Key:
     record: KeyRecord
     principal: Principal
-    asked_at: datetime
-    """When the database was asked, not when it answered: what it said may have changed since then."""
-    retry_at: datetime
-    """Until then the database is not asked again: ``FRESH`` after it was, or after it could not be."""
 
 
 class Authenticator:
-    """Knows whose key was sent. One for each process; every method runs in its event loop.
+    """Knows whose credential was sent. One for each process; every method runs in its event loop.
 
     Args:
-        find: Asks the store.
+        find: Asks the store for a key.
         clock: Tells the time in UTC.
         find_timeout_s: After so long the store counts as away.
         max_keys: So many keys are remembered.
+        find_by_token: Knows who shows an access token; None where nobody signs in.
     """
 
     def __init__(
@@ -117,14 +101,13 @@ class Authenticator:
         find: FindKey,
         clock: Callable[[], datetime] = utc_now,
         find_timeout_s: float = FIND_TIMEOUT_S,
-        max_keys: int = MAX_KEYS,
+        max_keys: int = MAX_KNOWN,
+        find_by_token: FindByToken | None = None,
     ) -> None:
         self._find = find
         self._clock = clock
-        self._find_timeout_s = find_timeout_s
-        self._known: Recent[str, _Known] = Recent(max_keys)
-        self._unknown: Recent[str, datetime] = Recent(MAX_UNKNOWN)
-        self._finding: dict[str, asyncio.Task[_Known | None]] = {}
+        self._keys = Remembered(self._find_key, clock, find_timeout_s, max_keys)
+        self._find_by_token = find_by_token
         self._used: Recent[str, datetime] = Recent(max_keys)
 
     async def authenticate(self, header: str | None) -> Principal:
@@ -135,71 +118,36 @@ class Authenticator:
 
         Raises:
             Unauthorized: 401, the same for every cause.
-            Unavailable: 503, the store cannot be asked, and did not tell of this key within the last minute.
-            Overloaded: 429, too many keys that nobody remembers are being looked for.
+            Unavailable: 503, the store cannot be asked, and did not tell of this credential within the last minute.
+            Overloaded: 429, too many credentials that nobody remembers are being looked for.
         """
-        presented = _presented(header)
-        known = None if presented is None else await self._know(presented.public_id)
-        now = self._clock()
-        if presented is None or known is None or not _is_good(known.record, presented, now):
+        scheme, _, credential = (header or "").partition(" ")
+        principal = None
+        if scheme.lower() == _SCHEME:
+            if credential.startswith(PREFIX):
+                principal = await self._by_key(credential)
+            elif self._find_by_token is not None and credential.count(".") == _DOTS:
+                principal = await self._find_by_token(credential)
+        if principal is None:
             raise Unauthorized(_REFUSED)
-        self._used.put(known.record.key_id, now)
-        return known.principal
+        return principal
 
     def take_used(self) -> list[tuple[str, datetime]]:
         """Hand over which keys were used since the last call, and when each was last."""
         return self._used.take()
 
-    async def _know(self, public_id: str) -> _Known | None:
+    async def _by_key(self, text: str) -> Principal | None:
+        presented = parse(text)
+        key = None if presented is None else await self._keys.get(presented.public_id)
         now = self._clock()
-        known = self._known.get(public_id)
-        # A clock that was set back must not make an old answer a young one: hence both bounds.
-        if known is not None and known.asked_at <= now < known.retry_at:
-            return known
-        unknown_at = self._unknown.get(public_id)
-        if known is None and unknown_at is not None and unknown_at <= now < unknown_at + FRESH:
+        if presented is None or key is None or not _is_good(key.record, presented, now):
             return None
-        task = self._finding.get(public_id)
-        if task is None:
-            if known is None and len(self._finding) >= MAX_FINDING:
-                raise Overloaded("Too many keys are being checked; try again in a moment.")
-            task = asyncio.create_task(self._ask(public_id))
-            self._finding[public_id] = task
-            task.add_done_callback(lambda done: self._asked(public_id, done))
-        try:
-            # Whoever hangs up must not take the answer from those who wait for it too.
-            return await asyncio.shield(task)
-        except Unavailable:
-            known, now = self._known.get(public_id), self._clock()
-            if known is None or not known.asked_at <= now < known.asked_at + TAKEN_WITHOUT_DATABASE:
-                raise
-            known.retry_at = now + FRESH
-            return known
+        self._used.put(key.record.key_id, now)
+        return key.principal
 
-    async def _ask(self, public_id: str) -> _Known | None:
-        asked_at = self._clock()
-        try:
-            async with asyncio.timeout(self._find_timeout_s):
-                record = await self._find(public_id)
-        except TimeoutError:
-            raise Unavailable("API keys cannot be checked for now.") from None
-        if record is None:
-            self._known.drop(public_id)
-            self._unknown.put(public_id, asked_at)
-            return None
-        known = _Known(record, _principal(record), asked_at, asked_at + FRESH)
-        self._known.put(public_id, known)
-        return known
-
-    def _asked(self, public_id: str, done: asyncio.Task[_Known | None]) -> None:
-        del self._finding[public_id]
-        if not done.cancelled():
-            done.exception()  # where everybody who waited has hung up, nobody else would look at it
-
-
-def _presented(header: str | None) -> Presented | None:
-    scheme, _, credential = (header or "").partition(" ")
-    return parse(credential) if scheme.lower() == _SCHEME else None
+    async def _find_key(self, public_id: str) -> _Key | None:
+        record = await self._find(public_id)
+        return None if record is None else _Key(record, _principal(record))
 
 
 def _is_good(record: KeyRecord, presented: Presented, now: datetime) -> bool:

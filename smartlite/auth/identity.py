@@ -9,27 +9,17 @@ from datetime import datetime
 from typing import Final
 
 from smartlite.auth.api_keys import new_key
-from smartlite.auth.authenticator import utc_now
 from smartlite.auth.found_key import FoundKey
+from smartlite.auth.noted import Actor, note, utc_now
 from smartlite.auth.scopes import BUILT_IN_ROLES, check_grants, role_grants
 from smartlite.domain.identity import ApiKey, AuditEntry, Page, Role, User
 from smartlite.domain.ids import new_id
 from smartlite.errors import InvalidRequest, NotFound
-from smartlite.storage import api_keys, audit, roles, users
+from smartlite.storage import api_keys, audit, roles, sessions, users
 from smartlite.storage.database import Database, ReadSession, WriteSession, retried
 
 ADMIN_EMAIL: Final = "admin@localhost"
 """Of the administrator that the first start makes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who changes something, for the audit log."""
-
-    user_id: str | None
-    """None: the platform itself, or whoever has its command line."""
-    address: str | None = None
-    """IP address that it was asked from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +66,7 @@ class Identity:
                 admin = User(new_id("user"), ADMIN_EMAIL, "Administrator", True, utc_now())
                 await users.add(session, admin, {"admin"})
                 _, text = await self._add_key(session, Actor(None), admin.id, "setup", None, None)
-                await _note(session, Actor(None), "user.add", "user", admin.id, {"roles": ["admin"]})
+                await note(session, Actor(None), "user.add", "user", admin.id, {"roles": ["admin"]})
             return text
 
         return await retried(work)
@@ -101,7 +91,7 @@ class Identity:
         async with self._database.writing() as session:
             await _check_roles(session, role_names)
             await users.add(session, user, role_names)
-            await _note(session, actor, "user.add", "user", user.id, {"roles": sorted(role_names)})
+            await note(session, actor, "user.add", "user", user.id, {"roles": sorted(role_names)})
         return UserWithRoles(user, frozenset(role_names))
 
     async def find_user(self, name: str) -> UserWithRoles:
@@ -129,6 +119,8 @@ class Identity:
     ) -> UserWithRoles:
         """Let somebody in, keep somebody out, or give other roles. Stops keys within two seconds everywhere.
 
+        Whoever is kept out is signed out for good: let in again, they sign in again; their keys work again.
+
         Raises:
             NotFound: 404, there is no such user.
             InvalidRequest: 400, there is no such role.
@@ -139,10 +131,12 @@ class Identity:
                 if role_names is not None:
                     await _check_roles(session, role_names)
                     await users.set_roles(session, user_id, role_names)
-                    await _note(session, actor, "user.roles", "user", user_id, {"roles": sorted(role_names)})
+                    await note(session, actor, "user.roles", "user", user_id, {"roles": sorted(role_names)})
                 if is_active is not None:
                     await users.set_active(session, user_id, is_active)
-                    await _note(session, actor, "user.let_in" if is_active else "user.keep_out", "user", user_id)
+                    if not is_active:
+                        await sessions.revoke_of_user(session, user_id, utc_now())
+                    await note(session, actor, "user.let_in" if is_active else "user.keep_out", "user", user_id)
 
         await retried(work)
         return await self.find_user(user_id)
@@ -191,7 +185,7 @@ class Identity:
         """Revoke a key for good; nothing where it was revoked before."""
         async with self._database.writing() as session:
             if await api_keys.revoke(session, key_id, utc_now()):
-                await _note(session, actor, "api_key.revoke", "api_key", key_id)
+                await note(session, actor, "api_key.revoke", "api_key", key_id)
 
     async def page_audit(self, actor_id: str | None, after: str | None, limit: int) -> Page[AuditEntry]:
         """Who did what, newest first."""
@@ -210,7 +204,7 @@ class Identity:
         role = Role(new_id("role"), name, check_grants(scopes), utc_now())
         async with self._database.writing() as session:
             await roles.add(session, role)
-            await _note(session, actor, "role.add", "role", role.id, {"name": name, "scopes": sorted(role.scopes)})
+            await note(session, actor, "role.add", "role", role.id, {"name": name, "scopes": sorted(role.scopes)})
         return role
 
     async def page_roles(self, after: str | None, limit: int) -> Page[Role]:
@@ -228,7 +222,7 @@ class Identity:
         async def work() -> None:
             async with self._database.writing() as session:
                 await roles.remove(session, role_id)
-                await _note(session, actor, "role.remove", "role", role_id)
+                await note(session, actor, "role.remove", "role", role_id)
 
         await retried(work)
 
@@ -247,7 +241,7 @@ class Identity:
         )
         await api_keys.add(session, key)
         details = {"user": user_id, "name": name, "scopes": None if scopes is None else sorted(scopes)}
-        await _note(session, actor, "api_key.add", "api_key", key.id, details)
+        await note(session, actor, "api_key.add", "api_key", key.id, details)
         return key, made.text
 
 
@@ -257,17 +251,3 @@ async def _check_roles(session: ReadSession, names: Collection[str]) -> None:
         if name not in BUILT_IN_ROLES and name not in made:
             known = ", ".join((*BUILT_IN_ROLES, *sorted(made)))
             raise InvalidRequest(f"'roles': there is no role '{name[:64]}'. Roles that ship: {known}.", "roles")
-
-
-async def _note(
-    session: WriteSession,
-    actor: Actor,
-    action: str,
-    kind: str,
-    target_id: str,
-    details: Mapping[str, object] | None = None,
-) -> None:
-    entry = AuditEntry(
-        new_id("aud"), utc_now(), actor.user_id, action, kind, target_id, actor.address, dict(details or {})
-    )
-    await audit.add(session, entry)

@@ -22,6 +22,7 @@ from smartlite.cli.checks.finding import Finding, State
 from smartlite.cli.checks.machine import check_machine, chosen_profile, gpus
 from smartlite.cli.checks.placement import check_gpu_shares, check_waiting
 from smartlite.cli.checks.platform import check_edge, check_platform, check_ports
+from smartlite.cli.checks.redis import check_redis
 from smartlite.cli.checks.stores import check_stores
 from smartlite.cli.display import printable
 from smartlite.cli.failures import EXIT_FAILED
@@ -80,6 +81,7 @@ def _look(settings: Settings, config: Path, address: str, transport: httpx.BaseT
     yield from check_gpu_shares(wanted.gpus, found if settings.logical_gpus is None else settings.logical_gpus)
     yield from check_engines(wanted.engines, bool(found))
     yield check_database(settings)
+    yield check_redis(settings)
     yield from check_stores(settings, catalog, wanted.models)
     running = check_platform(address, transport)
     if running is not None:

@@ -10,12 +10,11 @@ from datetime import timedelta
 from typing import Annotated, Any, Final, TypeVar
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from smartlite.auth.authenticator import utc_now
-from smartlite.auth.identity import Actor, Identity, UserWithRoles
+from smartlite.auth.identity import Identity, UserWithRoles
+from smartlite.auth.noted import Actor, utc_now
 from smartlite.auth.scopes import BUILT_IN_ROLES
+from smartlite.cli.display_table import show_table
 from smartlite.cli.session import JsonOption, print_json
 from smartlite.config import load_settings
 from smartlite.domain.identity import ApiKey
@@ -45,7 +44,7 @@ def list_users(as_json: JsonOption = False) -> None:
     if as_json:
         print_json({"users": [_user(each) for each in found]})
         return
-    _table(("ID", "EMAIL", "NAME", "ROLES", "STATE"), [list(_user(each).values()) for each in found])
+    show_table(("ID", "EMAIL", "NAME", "ROLES", "STATE"), [list(_user(each).values()) for each in found])
 
 
 @users.command("add")
@@ -90,7 +89,7 @@ def list_keys(user: _User, as_json: JsonOption = False) -> None:
     if as_json:
         print_json({"keys": rows})
         return
-    _table(("ID", "NAME", "SCOPES", "STATE", "LAST USED"), [list(row.values()) for row in rows])
+    show_table(("ID", "NAME", "SCOPES", "STATE", "LAST USED"), [list(row.values()) for row in rows])
 
 
 @keys.command("add")
@@ -136,7 +135,7 @@ def list_roles(as_json: JsonOption = False) -> None:
     if as_json:
         print_json({"roles": rows})
         return
-    _table(("ID", "NAME", "SCOPES"), [list(row.values()) for row in rows])
+    show_table(("ID", "NAME", "SCOPES"), [list(row.values()) for row in rows])
 
 
 @roles.command("add")
@@ -187,12 +186,3 @@ def _key(key: ApiKey) -> dict[str, object]:
     used = key.last_used_at.isoformat(timespec="seconds") if key.last_used_at else "never"
     scopes = "all of the user" if key.scopes is None else sorted(key.scopes)
     return {"id": key.id, "name": key.name, "scopes": scopes, "state": state, "last_used": used}
-
-
-def _table(heads: tuple[str, ...], rows: list[list[object]]) -> None:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for head in heads:  # an id is to be copied: it is never broken
-        table.add_column(head, overflow="fold", no_wrap=head == "ID", min_width=max(len(head), 4))
-    for row in rows:
-        table.add_row(*(" ".join(map(str, cell)) if isinstance(cell, list) else str(cell) for cell in row))
-    Console().print(table)

@@ -15,6 +15,7 @@ from smartlite.cli.failures import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, te
 from smartlite.cli.identity import keys, roles, users
 from smartlite.cli.models import app as models_app
 from smartlite.cli.serve import serve
+from smartlite.cli.sign_in import signing_keys
 from smartlite.cli.speak import speak
 from smartlite.cli.transcribe import transcribe
 from smartlite.config import load_settings
@@ -33,6 +34,7 @@ app.add_typer(models_app, name="models")
 app.add_typer(users, name="users")
 app.add_typer(keys, name="keys")
 app.add_typer(roles, name="roles")
+app.add_typer(signing_keys, name="signing-keys")
 app.command("transcribe")(transcribe)
 app.command("speak")(speak)
 app.command("chat")(chat)

@@ -9,6 +9,7 @@ import os
 import shlex
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping
@@ -23,12 +24,14 @@ from smartlite.auth.identity import Identity
 from smartlite.cli.models import pull_missing
 from smartlite.config import Settings, load_settings
 from smartlite.domain.ids import new_id
+from smartlite.edge import tether
 from smartlite.edge.ports import check_ports_free
 from smartlite.edge.ray_environment import ray_environment
 from smartlite.edge.supervisor import EdgeSupervisor
 from smartlite.errors import ConfigurationError, SmartLiteError
 from smartlite.models.catalog_file import load_catalog
 from smartlite.storage.database import Database
+from smartlite.storage.embedded_redis import EmbeddedRedis
 from smartlite.storage.schema import migrate
 
 if TYPE_CHECKING:
@@ -66,6 +69,9 @@ def serve(
     settings = load_settings()
     instance = new_id("inst")
     os.environ |= ray_environment(settings, instance)
+    redis = _own_redis(settings, instance)
+    if redis is not None:
+        os.environ["SMARTLITE_REDIS_URL"] = redis.url  # the replicas read it, as they read everything else
     from deployments.cluster import LocalCluster  # noqa: PLC0415 - after the environment is set
     from graphs.config import platform_plan, read_serve_config  # noqa: PLC0415
 
@@ -84,7 +90,7 @@ def serve(
     try:
         dashboard = cluster.start(logical_cpus(document))
         progress.ready("ray", f"dashboard {dashboard}")
-        asyncio.run(_Platform(settings, cluster, document, instance, progress, dashboard, config).run())
+        asyncio.run(_Platform(settings, cluster, document, instance, progress, dashboard, config, redis).run())
     except KeyboardInterrupt:
         progress.say("  stopping")
     finally:
@@ -128,6 +134,7 @@ class _Platform:
         progress: Progress,
         dashboard: str,
         config: Path,
+        redis: EmbeddedRedis | None = None,
     ) -> None:
         self._settings = settings
         self._cluster = cluster
@@ -136,6 +143,7 @@ class _Platform:
         self._progress = progress
         self._dashboard = dashboard
         self._config = config
+        self._redis = redis
         self._stopping = threading.Event()
 
     async def run(self) -> None:
@@ -160,9 +168,14 @@ class _Platform:
                 await asyncio.gather(watched, started, stopped, return_exceptions=True)
             if self._edge is not None:
                 await self._edge.stop()
+            if self._redis is not None:
+                await self._redis.stop()
 
     async def _start(self) -> None:
         http_port = self._settings.ray_http_port if self._edge else self._settings.port
+        if self._redis is not None:
+            await self._redis.start()
+            self._progress.ready("redis", "counts limits")
         if self._edge is not None:
             await self._edge.start()
             self._progress.ready("edge", f"HAProxy on port {self._settings.port}")
@@ -204,6 +217,14 @@ class _Platform:
         say(f"    {command} ask question.wav -o answer.wav")
         say(f"    curl -s {url}/v1/voice/turns -F file=@question.wav -F response_format=wav")
         say("  Ctrl-C stops everything.")
+
+
+def _own_redis(settings: Settings, instance: str) -> EmbeddedRedis | None:
+    """The Redis that this start brings along; None where the operator has one, or nothing is limited."""
+    if settings.auth == "off" or settings.redis_url.get_secret_value():
+        return None
+    before = (sys.executable, "-I", "-S", tether.__file__, str(os.getpid()))
+    return EmbeddedRedis(Path(tempfile.gettempdir()) / f"smartlite-redis-{instance}", before)
 
 
 def ports_to_take(settings: Settings) -> Mapping[str, int | range]:

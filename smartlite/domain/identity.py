@@ -63,6 +63,60 @@ class HeldKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Session:
+    """Somebody signed in; from then on a chain of refresh tokens, of which one is good at a time."""
+
+    id: str
+    user_id: str
+    created_at: datetime
+    last_used_at: datetime
+    """When its tokens were last refreshed."""
+    expires_at: datetime
+    """Whatever happens until then."""
+    revoked_at: datetime | None
+    user_agent: str
+    address: str | None
+    """IP address that it was begun from."""
+    generation: int
+    """How many refresh tokens there have been; only grows. A time would not do: two may fall into one tick."""
+    family_hash: bytes = field(repr=False)
+    """SHA-256 of what all its refresh tokens have in common, 32 bytes; likewise below."""
+    refresh_hash: bytes = field(repr=False)
+    """Of the refresh token that is good."""
+    previous_refresh_hash: bytes | None = field(default=None, repr=False)
+    """Of the one before; None where there is none."""
+    rotated_at: datetime | None = None
+    """When the one before was used."""
+    rotation_salt: bytes | None = field(default=None, repr=False)
+    """What the good one was derived from, together with the one before: 32 bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldSession:
+    """A session with whoever holds it: what a request is let in by."""
+
+    session: Session
+    user: User
+    roles: frozenset[str]
+    """Names of the user's roles, those that ship and those that were made."""
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A key that access tokens are signed with."""
+
+    id: str
+    """The ``kid`` of its tokens."""
+    algorithm: str
+    """Such as ``ES256`` (RFC 7518, section 3.1)."""
+    private_key: str = field(repr=False)
+    """PEM, PKCS #8."""
+    created_at: datetime
+    retired_at: datetime | None = None
+    """From then on it signs nothing, and is kept for tokens that it has signed."""
+
+
+@dataclass(frozen=True, slots=True)
 class AuditEntry:
     """Somebody did something to something."""
 

@@ -19,6 +19,8 @@ class Principal:
     """What is granted after everything was taken into account; roles add nothing to it."""
     name: str
     """For people who read logs and lists."""
+    session_id: str | None = None
+    """The session whose access token was shown; None where it was another credential, or none."""
 
     def may(self, scope: str) -> bool:
         """Whether exactly this was granted; ``smartlite.auth.permissions`` decides about grants for single models."""

@@ -6,8 +6,8 @@ Must not know who raises or who renders. The tree, with the status that each bra
     ├── ClientError               400
     │   ├── InvalidRequest        400: InvalidJSON, InvalidMultipart, MissingParameter, InvalidType,
     │   │                              UnsupportedParameter, TextEmpty, TextTooLong, ContextLengthExceeded,
-    │   │                              VoiceNotFound, AudioEmpty, AlreadyExists
-    │   ├── Unauthorized          401
+    │   │                              VoiceNotFound, AudioEmpty, AlreadyExists, InvalidGrant
+    │   ├── Unauthorized          401: SignInRefused
     │   ├── PermissionDenied      403
     │   ├── OriginNotAllowed      403
     │   ├── NotFound              404: ModelNotFound
@@ -16,8 +16,9 @@ Must not know who raises or who renders. The tree, with the status that each bra
     │   ├── UnsupportedMediaType  415
     │   ├── HostNotAllowed        421
     │   └── Unprocessable         422: AudioInvalid, AudioNotFinite, SampleRateUnsupported,
-    │                                  ChannelsUnsupported, NoSpeech
-    ├── Overloaded                429
+    │                                  ChannelsUnsupported, NoSpeech, PasswordRefused
+    ├── Overloaded                429: TooManySignIns
+    ├── RateLimited               429: TokensLimited, AudioLimited, CharactersLimited
     ├── EngineFailed              500
     ├── ConfigurationError        500
     ├── ModelStoreError           500: ChecksumMismatch, SourceUnavailable
@@ -37,6 +38,7 @@ from smartlite.errors.client import (
     ClientError,
     ContextLengthExceeded,
     HostNotAllowed,
+    InvalidGrant,
     InvalidJSON,
     InvalidMultipart,
     InvalidRequest,
@@ -47,9 +49,11 @@ from smartlite.errors.client import (
     NoSpeech,
     NotFound,
     OriginNotAllowed,
+    PasswordRefused,
     PermissionDenied,
     RequestTooLarge,
     SampleRateUnsupported,
+    SignInRefused,
     TextEmpty,
     TextTooLong,
     Unauthorized,
@@ -59,6 +63,8 @@ from smartlite.errors.client import (
     VoiceNotFound,
 )
 from smartlite.errors.server import (
+    AudioLimited,
+    CharactersLimited,
     ChecksumMismatch,
     ConfigurationError,
     DatabaseOverloaded,
@@ -68,8 +74,11 @@ from smartlite.errors.server import (
     ModelNotReady,
     ModelStoreError,
     Overloaded,
+    RateLimited,
     ReplicaLost,
     SourceUnavailable,
+    TokensLimited,
+    TooManySignIns,
     Unavailable,
 )
 
@@ -77,10 +86,12 @@ __all__ = [
     "AlreadyExists",
     "AudioEmpty",
     "AudioInvalid",
+    "AudioLimited",
     "AudioNotFinite",
     "AudioTooLarge",
     "AudioTooLong",
     "ChannelsUnsupported",
+    "CharactersLimited",
     "ChecksumMismatch",
     "ClientError",
     "ConfigurationError",
@@ -90,6 +101,7 @@ __all__ = [
     "DeadlineExceeded",
     "EngineFailed",
     "HostNotAllowed",
+    "InvalidGrant",
     "InvalidJSON",
     "InvalidMultipart",
     "InvalidRequest",
@@ -103,14 +115,19 @@ __all__ = [
     "NotFound",
     "OriginNotAllowed",
     "Overloaded",
+    "PasswordRefused",
     "PermissionDenied",
+    "RateLimited",
     "ReplicaLost",
     "RequestTooLarge",
     "SampleRateUnsupported",
+    "SignInRefused",
     "SmartLiteError",
     "SourceUnavailable",
     "TextEmpty",
     "TextTooLong",
+    "TokensLimited",
+    "TooManySignIns",
     "Unauthorized",
     "Unavailable",
     "Unprocessable",

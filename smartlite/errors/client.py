@@ -83,11 +83,23 @@ class AlreadyExists(InvalidRequest):
     code = "already_exists"
 
 
+class InvalidGrant(InvalidRequest):
+    """The refresh token is not good any more: sign in again. The word is OAuth's (RFC 6749, section 5.2)."""
+
+    code = "invalid_grant"
+
+
 class Unauthorized(ClientError):
     """No credential was sent, or none that is valid."""
 
     status_code = 401
     code = "invalid_api_key"
+
+
+class SignInRefused(Unauthorized):
+    """There is no such user, or it is another password; which of them nobody is told."""
+
+    code = "invalid_credentials"
 
 
 class PermissionDenied(ClientError):
@@ -192,3 +204,9 @@ class NoSpeech(Unprocessable):
     """There is no speech to answer."""
 
     code = "no_speech"
+
+
+class PasswordRefused(Unprocessable):
+    """This cannot become a password: too short, too long, or guessed first."""
+
+    code = "password_refused"

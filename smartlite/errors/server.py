@@ -12,6 +12,41 @@ class Overloaded(SmartLiteError):
     retry_after_s = 1
 
 
+class RateLimited(SmartLiteError):
+    """This key has sent as many requests as it may for now, or runs as many as it may."""
+
+    status_code = 429
+    code = "rate_limit_exceeded"
+    type = "requests"
+    retry_after_s = 1
+    """At least; the answer's header knows how long it is."""
+
+
+class TokensLimited(RateLimited):
+    """This key has used as many tokens as it may for now."""
+
+    type = "tokens"
+
+
+class AudioLimited(RateLimited):
+    """This key has had as many seconds of recordings transcribed as it may for now."""
+
+    type = "audio_seconds"
+
+
+class CharactersLimited(RateLimited):
+    """This key has had as many characters spoken as it may for now."""
+
+    type = "characters"
+
+
+class TooManySignIns(Overloaded):
+    """Passwords were tried in vain too often, for this account or from this address."""
+
+    code = "too_many_sign_ins"
+    retry_after_s = 30
+
+
 class Unavailable(SmartLiteError):
     """A part of the platform cannot be reached for now."""
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ForeignKey, Index, MetaData, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, MetaData, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from smartlite.storage.columns import JSON_OR_NULL, SHA256, Identifier, ScopeSet, UTCDateTime
@@ -12,6 +12,7 @@ EMAIL_CHARACTERS: Final = 254
 """RFC 5321, section 4.5.3.1.3: a path of 256 with its brackets."""
 NAME_CHARACTERS: Final = 200
 ROLE_CHARACTERS: Final = 64
+USER_AGENT_CHARACTERS: Final = 200
 
 _ON_MYSQL: Final = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
 
@@ -42,6 +43,7 @@ class UserRow(Table):
     name: Mapped[str] = mapped_column(String(NAME_CHARACTERS))
     is_active: Mapped[bool]
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    password_hash: Mapped[str | None] = mapped_column(String(255))
 
 
 class RoleRow(Table):
@@ -82,6 +84,41 @@ class ApiKeyRow(Table):
     expires_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     last_used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+
+class SessionRow(Table):
+    """Somebody signed in, and every refresh token that followed from it."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (Index(None, "user_id", "id"), _ON_MYSQL)
+
+    id: Mapped[str] = mapped_column(Identifier, primary_key=True)
+    user_id: Mapped[str] = mapped_column(Identifier, ForeignKey(UserRow.id, ondelete="CASCADE"))
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    last_used_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    user_agent: Mapped[str] = mapped_column(String(USER_AGENT_CHARACTERS))
+    address: Mapped[str | None] = mapped_column(String(64))
+    generation: Mapped[int]
+    family_hash: Mapped[bytes] = mapped_column(SHA256)
+    refresh_hash: Mapped[bytes] = mapped_column(SHA256)
+    previous_refresh_hash: Mapped[bytes | None] = mapped_column(SHA256)
+    rotated_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    rotation_salt: Mapped[bytes | None] = mapped_column(SHA256)
+
+
+class SigningKeyRow(Table):
+    """A key that access tokens are signed with."""
+
+    __tablename__ = "signing_keys"
+    __table_args__ = (_ON_MYSQL,)
+
+    id: Mapped[str] = mapped_column(Identifier, primary_key=True)
+    algorithm: Mapped[str] = mapped_column(String(16))
+    private_key: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    retired_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
 
 class AuditRow(Table):

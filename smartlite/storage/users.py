@@ -1,7 +1,8 @@
 """Users and the roles that they have, as rows. Must not know what a role allows."""
 
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from typing import Any
 
 from sqlalchemy import delete, insert, select, update
 
@@ -50,6 +51,33 @@ async def by_email(session: ReadSession, email: str) -> User | None:
     return None if row is None else User(*row)
 
 
+async def with_password(session: ReadSession, email: str) -> tuple[User, str | None] | None:
+    """The user with an address, in whichever case, and the hash of their password; None where they have none."""
+    row = await session.row(select(*USER, UserRow.password_hash).where(UserRow.email_key == email_key(email)))
+    return None if row is None else (user_of(row), row.password_hash)
+
+
+async def locked_password(session: WriteSession, user_id: str) -> str | None:
+    """The hash of a user's password, which nobody else changes until this unit of work ends.
+
+    Returns:
+        None where the user is not there, is kept out or has no password.
+    """
+    wanted = (UserRow.id == user_id, UserRow.is_active.is_(True))
+    row = await session.row(select(UserRow.password_hash).where(*wanted).with_for_update())
+    return None if row is None else row.password_hash
+
+
+async def set_password(session: WriteSession, user_id: str, password_hash: str | None) -> None:
+    """Give a user another password, or none.
+
+    Raises:
+        NotFound: There is no such user.
+    """
+    if not await session.write(update(UserRow).where(UserRow.id == user_id).values(password_hash=password_hash)):
+        raise _unknown(user_id)
+
+
 async def page(session: ReadSession, *, after: str | None = None, limit: int = 50) -> Page[User]:
     """Users in the order of their ids, which is that in which they were made; from after the user ``after``."""
     query = select(*USER).order_by(UserRow.id).limit(limit + 1)
@@ -87,6 +115,11 @@ async def roles_of(session: ReadSession, user_id: str) -> frozenset[str]:
     """The names of a user's roles; none where there is no such user."""
     rows = await session.rows(select(UserRoleRow.role).where(UserRoleRow.user_id == user_id))
     return frozenset(row.role for row in rows)
+
+
+def user_of(row: Sequence[Any]) -> User:
+    """The user whose columns a row begins with, in the order of ``USER``."""
+    return User(*row[: len(USER)])
 
 
 def email_key(email: str) -> str:

@@ -10,23 +10,27 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from smartlite.api.app import ROUTERS, create_app
-from smartlite.api.permissions import Needs
+from smartlite.api.app import ACCOUNT_ROUTERS, IDENTITY_ROUTERS, ROUTERS, create_app
+from smartlite.api.middleware import PUBLIC_PATHS
+from smartlite.api.permissions import Needs, NeedsPrincipal, Public
 from smartlite.api.services import Services
 from smartlite.auth.authenticator import Authenticator
 from smartlite.auth.scopes import BUILT_IN_ROLES, INFERENCE, Scope
 from smartlite.domain.models import ModelDirectory, ServedModel, Voice
 from tests.auth.keyring import Clock, Keyring, bearer
 
-ROUTES = [
+BY_PREFIX = [item for each in (ROUTERS, IDENTITY_ROUTERS, ACCOUNT_ROUTERS) for item in each.items()]
+EVERY_ROUTE = [
     (method, prefix + route.path, route)
-    for prefix, routers in ROUTERS.items()
+    for prefix, routers in BY_PREFIX
     if prefix
     for router in routers
     for route in router.routes
     if isinstance(route, APIRoute)
     for method in sorted(route.methods)
 ]
+"""Also those that are only there where there are users."""
+ROUTES = [each for each in EVERY_ROUTE if any(each[2] in router.routes for router in ROUTERS["/v1"])]
 NEEDED = {
     "POST /v1/audio/speech": Scope.TTS_SYNTHESIZE,
     "POST /v1/audio/transcriptions": Scope.ASR_TRANSCRIBE,
@@ -49,6 +53,26 @@ NEEDED = {
     "POST /v1/responses/{response_id}/cancel": Scope.LLM_CHAT,
     "GET /v1/responses/{response_id}/input_items": Scope.LLM_CHAT,
     "POST /v1/voice/turns": Scope.VOICE_TURN,
+}
+NEEDED_WITH_USERS: dict[str, Scope | type[NeedsPrincipal] | type[Public]] = {
+    "GET /v1/users": Scope.USERS_READ,
+    "POST /v1/users": Scope.USERS_WRITE,
+    "GET /v1/users/{user_id}": Scope.USERS_READ,
+    "PATCH /v1/users/{user_id}": Scope.USERS_WRITE,
+    "GET /v1/roles": Scope.USERS_READ,
+    "POST /v1/roles": Scope.ROLES_WRITE,
+    "DELETE /v1/roles/{role_id}": Scope.ROLES_WRITE,
+    "GET /v1/api-keys": Scope.KEYS_READ,
+    "POST /v1/api-keys": Scope.KEYS_WRITE,
+    "DELETE /v1/api-keys/{key_id}": Scope.KEYS_WRITE,
+    "GET /v1/audit": Scope.AUDIT_READ,
+    "POST /v1/auth/login": Public,
+    "POST /v1/auth/refresh": Public,
+    "POST /v1/auth/logout": NeedsPrincipal,
+    "GET /v1/auth/me": NeedsPrincipal,
+    "GET /v1/auth/sessions": NeedsPrincipal,
+    "DELETE /v1/auth/sessions/{session_id}": NeedsPrincipal,
+    "POST /v1/auth/password": NeedsPrincipal,
 }
 RECORDING = {"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}}
 HEARD = [{"role": "user", "content": [RECORDING]}]
@@ -79,6 +103,13 @@ MODELS_OF = {
 def scopes_of(route: APIRoute) -> list[Scope]:
     """Of its router and its own, in the order in which they are checked."""
     return [each.dependency.scope for each in route.dependencies if isinstance(each.dependency, Needs)]
+
+
+def needed_by(route: APIRoute) -> list[Scope | type[NeedsPrincipal] | type[Public]]:
+    """Likewise, with what is no scope."""
+    declared = [each.dependency for each in route.dependencies]
+    kinds = (Needs, NeedsPrincipal, Public)
+    return [each.scope if isinstance(each, Needs) else type(each) for each in declared if isinstance(each, kinds)]
 
 
 @pytest.fixture
@@ -114,8 +145,12 @@ async def work(
 
 
 def test_every_route_of_the_api_declares_exactly_the_scope_that_it_needs() -> None:
-    declared = {f"{method} {path}": scopes_of(route) for method, path, route in ROUTES}
-    assert declared == {name: [scope] for name, scope in NEEDED.items()}
+    declared = {f"{method} {path}": needed_by(route) for method, path, route in EVERY_ROUTE}
+    assert declared == {name: [needed] for name, needed in {**NEEDED, **NEEDED_WITH_USERS}.items()}
+
+
+def test_the_public_routes_are_exactly_those_that_the_middleware_lets_through() -> None:
+    assert {path for _, path, route in EVERY_ROUTE if needed_by(route) == [Public]} == PUBLIC_PATHS
 
 
 def test_no_route_of_the_api_is_added_past_the_routers(app: FastAPI) -> None:
@@ -244,8 +279,9 @@ def test_the_document_says_which_operations_need_a_key_only_where_they_do(servic
     guarded = create_app(services).openapi()
     for path, operations in guarded["paths"].items():
         for operation in operations.values():
-            assert ("security" in operation) == path.startswith("/v1/")
-            assert ({"401", "403"} <= set(operation["responses"])) == path.startswith("/v1/")
+            is_guarded = path.startswith("/v1/") and path not in PUBLIC_PATHS
+            assert ("security" in operation) == is_guarded
+            assert ({"401", "403"} <= set(operation["responses"])) == is_guarded
     assert guarded["components"]["securitySchemes"] == {"api_key": {"type": "http", "scheme": "bearer"}}
     free = json.dumps(create_app(dataclasses.replace(services, authenticator=None)).openapi())
     assert "securitySchemes" not in free

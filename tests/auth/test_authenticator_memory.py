@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from smartlite.auth.api_keys import new_key
-from smartlite.auth.authenticator import MAX_FINDING, Authenticator
+from smartlite.auth.authenticator import Authenticator
+from smartlite.auth.remembered import MAX_FINDING
 from smartlite.errors import Overloaded, Unauthorized, Unavailable
 from tests.auth.keyring import Clock, Keyring, Record, bearer
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from smartlite.auth.api_keys import parse
-from smartlite.auth.authenticator import Authenticator, utc_now
-from smartlite.auth.identity import ADMIN_EMAIL, Actor, Identity
+from smartlite.auth.authenticator import Authenticator
+from smartlite.auth.identity import ADMIN_EMAIL, Identity
+from smartlite.auth.noted import Actor, utc_now
 from smartlite.errors import AlreadyExists, InvalidRequest, NotFound, Unauthorized
 from smartlite.storage.database import Database
 from smartlite.storage.schema import migrate

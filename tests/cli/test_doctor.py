@@ -15,6 +15,7 @@ from smartlite.cli.checks.configuration import check_settings
 from smartlite.cli.checks.engines import check_engines
 from smartlite.cli.checks.machine import check_machine
 from smartlite.cli.checks.platform import check_ports
+from smartlite.cli.checks.redis import check_redis
 from smartlite.config import Settings, load_settings
 from tests.cli.conftest import Run
 
@@ -47,6 +48,30 @@ def test_a_served_model_that_is_not_pulled_comes_with_the_command(run: Run) -> N
 def test_settings_that_differ_are_told(run: Run, tmp_path: Path) -> None:
     found = by_name(run("doctor", "--config", str(CONFIG), "--json").stdout)
     assert found["SMARTLITE_DATA_DIR"]["message"] == str(tmp_path / "data")
+
+
+@pytest.mark.parametrize(
+    ("settings", "state"),
+    [
+        ({"SMARTLITE_AUTH": "off"}, "ok"),
+        ({"SMARTLITE_AUTH": "required"}, "ok"),
+        ({"SMARTLITE_AUTH": "required", "SMARTLITE_REDIS_URL": "unix:///nowhere/redis.sock"}, "warning"),
+        (
+            {
+                "SMARTLITE_AUTH": "required",
+                "SMARTLITE_REDIS_URL": "unix:///nowhere/redis.sock",
+                "SMARTLITE_LIMITS_WITHOUT_REDIS": "closed",
+            },
+            "problem",
+        ),
+    ],
+)
+def test_a_redis_that_is_away_is_a_problem_where_nobody_gets_anything_without_it(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], state: str
+) -> None:
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    assert check_redis(load_settings()).state == state
 
 
 def test_a_misspelt_configuration_is_a_problem_that_names_the_key(run: Run, tmp_path: Path) -> None:

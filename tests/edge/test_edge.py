@@ -85,6 +85,7 @@ async def test_headers_that_steer_or_pose_are_removed_and_others_pass(two_replic
         "Forwarded",
         "X-SmartLite-Instance",
         "X-SmartLite-Principal",
+        "X-SmartLite-Client-Address",
         "serve_multiplexed_model_id",
         "Serve-Multiplexed-Model-Id",
         "serve_multiplexed-model_id",
@@ -93,6 +94,7 @@ async def test_headers_that_steer_or_pose_are_removed_and_others_pass(two_replic
     kept = {"X-Request-ID": "req_1", "Authorization": "Bearer abc", "traceparent": "00-1-1-00"}
     answer = await client.get("/headers", headers=dict.fromkeys(removed, "?1") | kept)
     arrived = {name.lower(): value for name, value in answer.json()}
+    assert arrived.pop("x-smartlite-client-address") == "127.0.0.1"  # the edge's own word
     assert not {name.lower() for name in removed} & set(arrived)
     assert {name: arrived[name.lower()] for name in kept} == kept
 

@@ -4,6 +4,7 @@ import json
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,8 @@ from tests.platform.running import ROOT, SMARTLITE, STOP_TIMEOUT_S, choose_ports
 
 pytestmark = [pytest.mark.serve, pytest.mark.enable_socket, pytest.mark.timeout(240)]
 
+LIMIT = 40
+"""Requests of one key a minute."""
 _KEY = re.compile(r"shown this once: (sl_\w+)")
 
 
@@ -47,6 +50,7 @@ class Guarded:
     settings: dict[str, str]
     admin: str
     """The key of the first start."""
+    process: subprocess.Popen[bytes]
 
     def run(self, *arguments: str) -> Any:
         """The JSON that the command line answers."""
@@ -66,6 +70,17 @@ class Guarded:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         return httpx.get(f"{self.url}/v1/models", headers=headers, trust_env=False, timeout=10).status_code
 
+    def speak(self, key: str) -> httpx.Response:
+        """The answer to a request that has a model work, over a connection of its own."""
+        asked = {"model": "fake-tts", "voice": "alloy", "input": "Hello.", "response_format": "pcm"}
+        headers = {"Authorization": f"Bearer {key}"}
+        return httpx.post(f"{self.url}/v1/audio/speech", json=asked, headers=headers, trust_env=False, timeout=10)
+
+    def redis(self) -> psutil.Process | None:
+        """The Redis that the platform brought along."""
+        children = psutil.Process(self.process.pid).children()
+        return next((child for child in children if child.name() == "redis-server"), None)
+
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
@@ -74,7 +89,13 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     config, log = folder / "serve_config.yaml", folder / "serve.log"
     config.write_text(yaml.safe_dump(configuration()))
     ports = choose_ports()
-    settings = environment(ports | {"SMARTLITE_AUTH": "required", "SMARTLITE_DATA_DIR": str(folder / "data")})
+    chosen = {
+        "SMARTLITE_AUTH": "required",
+        "SMARTLITE_DATA_DIR": str(folder / "data"),
+        "SMARTLITE_RATE_LIMIT_REQUESTS_PER_MINUTE": str(LIMIT),
+        "SMARTLITE_RATE_LIMIT_UNKNOWN_PER_MINUTE": "1000",
+    }
+    settings = environment(ports | chosen)
     url = f"http://127.0.0.1:{ports['SMARTLITE_PORT']}"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -98,7 +119,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
         eventually(is_ready, 150, "every stage ready")
         tree = psutil.Process(process.pid).children(recursive=True)
         (key,) = _KEY.findall(log.read_text())
-        yield Guarded(url, settings, key)
+        yield Guarded(url, settings, key, process)
     finally:
         process.send_signal(signal.SIGINT)
         try:
@@ -176,3 +197,39 @@ def test_the_last_use_of_a_key_is_noted(guarded: Guarded) -> None:
 
 def test_the_command_line_sends_the_key_that_the_environment_has(guarded: Guarded) -> None:
     assert guarded.run("speak", "Hello.", "-o", str(guarded.settings["SMARTLITE_DATA_DIR"]) + "/hello.wav")
+
+
+def test_two_replicas_share_a_keys_limit_and_the_official_client_is_told_to_wait(
+    guarded: Guarded, client: Callable[[str], openai.OpenAI]
+) -> None:
+    guarded.run("users", "add", "bea@example.com", "--role", "user")
+    key = guarded.run("keys", "add", "bea@example.com")["key"]
+    began_s = time.monotonic()
+    answers = [guarded.speak(key) for _ in range(2 * LIMIT)]
+    given = sum(answer.status_code == 200 for answer in answers)
+    returned = (time.monotonic() - began_s) * LIMIT / 60
+    assert LIMIT <= given <= LIMIT + returned + 1
+    assert {answer.status_code for answer in answers} == {200, 429}
+    left = [int(answer.headers["x-ratelimit-remaining-requests"]) for answer in answers]
+    assert (left[0], left[-1]) == (LIMIT - 1, 0)
+
+    with pytest.raises(openai.RateLimitError) as caught:
+        client(key).audio.speech.create(model="fake-tts", voice="alloy", input="Hello.")
+    assert (caught.value.code, caught.value.type) == ("rate_limit_exceeded", "requests")
+    assert 1 <= int(caught.value.response.headers["retry-after"]) <= 2
+
+
+def test_a_redis_that_is_killed_fails_no_request_and_is_started_again(guarded: Guarded) -> None:
+    guarded.run("users", "add", "cleo@example.com", "--role", "user")
+    key = guarded.run("keys", "add", "cleo@example.com")["key"]
+    first = guarded.redis()
+    assert first is not None
+    first.kill()
+    answers = [guarded.speak(key) for _ in range(10)]
+    assert {answer.status_code for answer in answers} == {200}
+
+    def is_another() -> bool:
+        found = guarded.redis()
+        return found is not None and found.pid != first.pid
+
+    assert eventually(is_another, 10, "a Redis that was started again")

@@ -7,12 +7,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, insert, text
 from sqlalchemy.engine import make_url
 
 from smartlite.domain.ids import new_id
+from smartlite.storage import schema, users
 from smartlite.storage.database import Database
 from smartlite.storage.engine import open_engine
 from smartlite.storage.schema import current_revision, migrate, newest_revision
@@ -35,7 +38,7 @@ async def test_the_migrated_schema_is_that_of_the_tables(database: Database) -> 
 async def test_a_schema_has_no_revision_until_it_is_migrated(empty_database: Database) -> None:
     assert await current_revision(empty_database) is None
     await migrate(empty_database)
-    assert await current_revision(empty_database) == newest_revision() == "0001"
+    assert await current_revision(empty_database) == newest_revision() == "0002"
 
 
 async def test_two_that_migrate_at_the_same_time_both_find_it_done(empty_database: Database) -> None:
@@ -89,6 +92,27 @@ async def test_a_file_of_sqlite_is_its_owners_alone_and_has_a_write_ahead_log(tm
     await engine.dispose()
     await database.close()
     assert stat.S_IMODE((tmp_path / "a" / "b" / "x.db").stat().st_mode) == 0o600
+
+
+async def test_what_the_first_revision_holds_is_kept_by_those_that_follow(empty_database: Database) -> None:
+    def upgrade(connection: Connection, revision: str) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(Path(schema.__file__).with_name("migrations")))
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+    engine = open_engine(empty_database.url, for_migrations=True)
+    async with engine.connect() as connection:
+        await connection.run_sync(upgrade, "0001")
+        statement = "INSERT INTO users VALUES ('user_1', 'a@b.c', 'a@b.c', 'Ada', 1, '2026-07-01 12:00:00.000000')"
+        await connection.execute(text(statement))
+        await connection.commit()
+    await engine.dispose()
+    await migrate(empty_database)
+    async with empty_database.reading() as session:
+        found = await users.with_password(session, "a@b.c")
+    assert found is not None
+    assert (found[0].name, found[1]) == ("Ada", None)
 
 
 @pytest.mark.integration

@@ -9,6 +9,7 @@ from smartlite.api.chat.choices import Indexed, answer
 from smartlite.api.chat.gathered import GatheredAnswer
 from smartlite.api.chat.recordings import Hearing
 from smartlite.api.observation import Observation
+from smartlite.api.spending import CHARACTERS_PER_TOKEN, DEFAULT_ANSWER_TOKENS, Spending, most_audio_s
 from smartlite.domain.llm import ChatFinished, ChatOptions, ChatRequest
 from smartlite.domain.stages import LLMStage
 
@@ -24,12 +25,28 @@ class Asking:
     count: int = 1
     """So many answers."""
 
-    async def events(self, stage: LLMStage, observation: Observation) -> AsyncGenerator[Indexed, None]:
+    async def reserve(self, spending: Spending, longest_s: float) -> None:
+        """Take what hearing and answering may need; ``longest_s`` bounds each recording.
+
+        Raises:
+            RateLimited: 429.
+        """
+        answers = self.count * (self.options.max_tokens or DEFAULT_ANSWER_TOKENS)
+        heard = self.hearing.recordings
+        await spending.reserve(
+            tokens=self.hearing.characters / CHARACTERS_PER_TOKEN + answers,
+            audio_s=sum(most_audio_s(audio.data, longest_s) for audio in heard),
+        )
+
+    async def events(
+        self, stage: LLMStage, observation: Observation, spending: Spending
+    ) -> AsyncGenerator[Indexed, None]:
         """Hear, then ask; note how long the stage took to its first event and to the end of the last answer."""
         began = time.perf_counter()
         asked = ChatRequest(self.model, await self.hearing.messages(), self.options)
         if self.hearing.has_recordings:
             observation.record("asr", time.perf_counter() - began)
+            spending.use(audio_s=self.hearing.heard_s)
         began = time.perf_counter()
         first = True
         async with aclosing(answer(stage, asked, self.count)) as events:
@@ -40,6 +57,7 @@ class Asking:
                     first = False
                 if isinstance(event, ChatFinished):
                     observation.record("llm", elapsed_s)
+                    spending.use(tokens=event.usage.total_tokens)
                 yield index, event
 
 

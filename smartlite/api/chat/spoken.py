@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from smartlite.api.chat.choices import Indexed, merge
+from smartlite.api.spending import CHARACTERS_PER_TOKEN, DEFAULT_ANSWER_TOKENS, Spending
 from smartlite.domain.audio import SPEECH_SAMPLE_RATE_HZ, AudioFormat
-from smartlite.domain.llm import ChatEvent, ChatFinished, TextDelta
+from smartlite.domain.llm import ChatEvent, ChatFinished, ChatOptions, TextDelta
 from smartlite.domain.models import ModelDirectory, resolve_voice
 from smartlite.domain.sentences import SentenceSplitter
 from smartlite.domain.stages import TTSStage
@@ -33,6 +34,17 @@ class Speaker:
     """A served model's own id."""
     voice: str
     """A voice's own id."""
+    spending: Spending
+    """Where the characters that are spoken are noted."""
+
+    async def reserve(self, options: ChatOptions) -> None:
+        """Take what speaking the longest answer may need; ``read_options`` has bounded it.
+
+        Raises:
+            RateLimited: 429.
+        """
+        tokens = options.max_tokens or DEFAULT_ANSWER_TOKENS
+        await self.spending.reserve(characters=tokens * CHARACTERS_PER_TOKEN)
 
     async def whole(self, text: str, form: SpokenFormat) -> bytes:
         """The speech of a text as one file; empty where there is nothing that can be spoken."""
@@ -76,11 +88,13 @@ class Speaker:
                 finished = isinstance(event, SpeechFinished)
                 if isinstance(event, SpeechChunk):
                     yield event
+                else:
+                    self.spending.use(characters=event.characters)
         if not finished:
             raise EngineFailed("The speech synthesis ended before its end.")
 
 
-def choose_speaker(stage: TTSStage, models: ModelDirectory, voice: str) -> Speaker:
+def choose_speaker(stage: TTSStage, models: ModelDirectory, voice: str, spending: Spending) -> Speaker:
     """Find the voice, in the first speech synthesis model that is served.
 
     Raises:
@@ -93,7 +107,7 @@ def choose_speaker(stage: TTSStage, models: ModelDirectory, voice: str) -> Speak
             "Unsupported value: 'modalities' must be ['text']: no speech synthesis model is served.", "modalities"
         )
     try:
-        return Speaker(stage, model.id, resolve_voice(model, voice).id)
+        return Speaker(stage, model.id, resolve_voice(model, voice).id, spending)
     except VoiceNotFound as error:
         raise VoiceNotFound(f"'audio.voice': {error.message}", "audio.voice") from None
 

@@ -12,9 +12,11 @@ from smartlite.api.middleware.cors import cors
 from smartlite.api.middleware.failures import FailuresMiddleware
 from smartlite.api.middleware.headers import HeadersMiddleware
 from smartlite.api.middleware.identity import IdentityMiddleware
+from smartlite.api.middleware.limits import LimitsMiddleware
 from smartlite.api.middleware.observation import ObservationMiddleware
 from smartlite.api.middleware.request_id import RequestIDMiddleware
 from smartlite.auth.authenticator import Authenticator
+from smartlite.auth.rate_limit import Limits
 from smartlite.config import Settings
 
 HEALTH_PATHS: Final = frozenset({"/healthz", "/readyz"})
@@ -22,19 +24,23 @@ HEALTH_PATHS: Final = frozenset({"/healthz", "/readyz"})
 the others would be busier still), and logged at DEBUG only."""
 
 
-PUBLIC_PATHS: Final[frozenset[str]] = frozenset()
+PUBLIC_PATHS: Final = frozenset({"/v1/auth/login", "/v1/auth/refresh"})
 """What is answered without a credential although it is part of a version of the API."""
 
 
 def middleware_stack(
-    settings: Settings, prefixes: Sequence[str], authenticator: Authenticator | None = None
+    settings: Settings,
+    prefixes: Sequence[str],
+    authenticator: Authenticator | None = None,
+    limits: Limits | None = None,
 ) -> list[Middleware]:
     """Every middleware, the outermost first; ``prefixes`` are those of the API's versions.
 
     The request id comes first, so that every answer and log line has it; observation sees the final status; headers
     and CORS are put on errors too; failures turns whatever is raised further in into an answer; what refuses requests
     comes last and only raises. Who asks is found out after admission, which so bounds how many ask the database, and
-    before anything of the body is read. Without an authenticator nobody is asked who they are.
+    before anything of the body is read; limits stand around that, to count who is refused. Without an authenticator
+    nobody is asked who they are, and without limits nobody counts.
     """
     return [
         Middleware(RequestIDMiddleware),
@@ -54,6 +60,7 @@ def middleware_stack(
             limit_bytes=settings.max_held_bytes,
             exempt_paths=HEALTH_PATHS,
         ),
+        *([] if limits is None else [Middleware(LimitsMiddleware, limits=limits, has_own_edge=settings.edge == "own")]),
         *_identity(prefixes, authenticator),
         Middleware(
             BodyLimitMiddleware, max_json_bytes=settings.max_json_bytes, max_upload_bytes=settings.max_upload_bytes

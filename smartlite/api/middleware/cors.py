@@ -44,6 +44,11 @@ EXPOSE_HEADERS: Final = (
     "OpenAI-Version",
     "Retry-After",
     "Server-Timing",
+    *(
+        f"X-RateLimit-{what}-{kind}"
+        for what in ("Limit", "Remaining", "Reset")
+        for kind in ("Requests", "Tokens", "Audio-Seconds", "Characters")
+    ),
     "X-Request-ID",
     "X-Should-Retry",
     "X-SmartLite-Fallback",

@@ -19,6 +19,7 @@ from smartlite.api.permissions import check_model, needs
 from smartlite.api.schemas.chat import ChatCompletion
 from smartlite.api.schemas.chat_request import ChatCompletionRequest
 from smartlite.api.services import Services, ServicesDep
+from smartlite.api.spending import spending_of
 from smartlite.api.sse import sse_response
 from smartlite.api.streaming import stopped_when_client_leaves
 from smartlite.auth.scopes import Scope
@@ -125,7 +126,11 @@ async def create_chat_completion(request: Request, services: ServicesDep, observ
     body = await read_json(request, ChatCompletionRequest)
     asked, speaker = await _read(request, body, services)
     completion = Completion(body.model, asked.model, logprobs=asked.options.logprobs, spoken=speaker is not None)
-    events = asked.events(services.llm, observation)
+    spending = spending_of(request)
+    await asked.reserve(spending, services.settings.max_audio_duration_s)
+    if speaker is not None:
+        await speaker.reserve(asked.options)
+    events = asked.events(services.llm, observation, spending)
     if body.stream:
         include_usage = body.stream_options is not None and body.stream_options.include_usage is True
         heard = speaker.alongside(events) if speaker else events
@@ -150,6 +155,6 @@ async def _read(request: Request, body: ChatCompletionRequest, services: Service
     options = await asyncio.to_thread(read_options, body, settings.max_choices, settings.max_speech_characters)
     speaker = None
     if body.audio is not None:
-        speaker = choose_speaker(services.tts, await services.directory(), body.audio.voice_name)
+        speaker = choose_speaker(services.tts, await services.directory(), body.audio.voice_name, spending_of(request))
         check_model(request, Scope.TTS_SYNTHESIZE, speaker.model)
     return Asking(model, options, hearing, body.n or 1), speaker

@@ -15,6 +15,7 @@ from smartlite.api.openapi import COMMON_ERRORS, error_responses, json_request_b
 from smartlite.api.permissions import check_model, needs
 from smartlite.api.schemas.embeddings import EmbeddingList, EmbeddingObject, EmbeddingRequest
 from smartlite.api.services import ServicesDep
+from smartlite.api.spending import CHARACTERS_PER_TOKEN, spending_of
 from smartlite.api.streaming import stopped_when_client_leaves
 from smartlite.auth.scopes import Scope
 from smartlite.domain.embedding import Embedding, EmbedRequest
@@ -49,9 +50,12 @@ async def create_embeddings(request: Request, services: ServicesDep, observation
         raise TextTooLong(f"'input' has {count} characters; one request may have {limit}.", "input")
     if services.embedding is None:
         raise Unavailable(f"The model '{model.id}' has no stage that serves it.")
+    spending = spending_of(request)
+    await spending.reserve(tokens=count / CHARACTERS_PER_TOKEN)
     began_s = observation.elapsed_s
     async with stopped_when_client_leaves(request.receive):
         answer = await _answer(services.embedding, EmbedRequest(model.id, texts), body)
+    spending.use(tokens=answer["usage"]["total_tokens"])
     observation.record("embedding", observation.elapsed_s - began_s)
     return JSONResponse(answer)
 

@@ -29,7 +29,8 @@ from smartlite.api.schemas.identity import (
     UserObject,
 )
 from smartlite.api.services import IdentityDep
-from smartlite.auth.identity import Actor, Identity, UserWithRoles
+from smartlite.api.visitor import actor_of
+from smartlite.auth.identity import Identity, UserWithRoles
 from smartlite.auth.permissions import decide
 from smartlite.auth.scopes import BUILT_IN_ROLES, Scope, check_grants, in_both
 from smartlite.domain.principal import Principal
@@ -61,7 +62,7 @@ async def add_user(request: Request, identity: IdentityDep, principal: Principal
     """A user signs in with keys that are made for them."""
     body = await read_json(request, NewUser)
     await _check_roles(identity, principal, body.roles)
-    return UserObject.of(await identity.add_user(_actor(request, principal), body.email, body.name, body.roles))
+    return UserObject.of(await identity.add_user(await actor_of(request, principal), body.email, body.name, body.roles))
 
 
 @router.get("/users/{user_id}", summary="Retrieve a user", dependencies=[needs(Scope.USERS_READ)], responses=_ERRORS)
@@ -82,7 +83,9 @@ async def change_user(request: Request, user_id: str, identity: IdentityDep, pri
     body = await read_json(request, ChangedUser)
     user = await _user(identity, user_id)
     await _check_roles(identity, principal, {*user.roles, *(body.roles or ())})
-    return UserObject.of(await identity.change_user(_actor(request, principal), user_id, body.is_active, body.roles))
+    return UserObject.of(
+        await identity.change_user(await actor_of(request, principal), user_id, body.is_active, body.roles)
+    )
 
 
 @router.get("/roles", summary="List roles", dependencies=[needs(Scope.USERS_READ)], responses=_ERRORS)
@@ -108,7 +111,7 @@ async def add_role(request: Request, identity: IdentityDep, principal: Principal
     """Of scopes that you hold."""
     body = await read_json(request, NewRole)
     _check_grants(principal, check_grants(body.scopes))
-    return RoleObject.of(await identity.add_role(_actor(request, principal), body.name, body.scopes))
+    return RoleObject.of(await identity.add_role(await actor_of(request, principal), body.name, body.scopes))
 
 
 @router.delete(
@@ -120,7 +123,7 @@ async def add_role(request: Request, identity: IdentityDep, principal: Principal
 )
 async def remove_role(request: Request, role_id: str, identity: IdentityDep, principal: PrincipalDep) -> Response:
     """Also from those who have it."""
-    await identity.remove_role(_actor(request, principal), role_id)
+    await identity.remove_role(await actor_of(request, principal), role_id)
     return Response(status_code=204)
 
 
@@ -153,7 +156,7 @@ async def add_key(request: Request, identity: IdentityDep, principal: PrincipalD
     else:
         decide(principal, Scope.USERS_WRITE)
         await _check_roles(identity, principal, (await _user(identity, owner)).roles)
-    key, text = await identity.add_key(_actor(request, principal), owner, body.name, scopes, body.expires_at)
+    key, text = await identity.add_key(await actor_of(request, principal), owner, body.name, scopes, body.expires_at)
     return MadeKey(**KeyObject.of(key).model_dump(), key=text)
 
 
@@ -168,7 +171,7 @@ async def revoke_key(request: Request, key_id: str, identity: IdentityDep, princ
     """Your own; another user's with the scope `users:write`. It stops within two seconds, everywhere."""
     owner = None if principal.may(Scope.USERS_WRITE) else principal.user_id or ""
     key = await identity.find_api_key(key_id, owner)
-    await identity.revoke_key(_actor(request, principal), key.id)
+    await identity.revoke_key(await actor_of(request, principal), key.id)
     return Response(status_code=204)
 
 
@@ -205,7 +208,3 @@ async def _within_own_key(
         return scopes
     own = None if principal.key_id is None else (await identity.find_api_key(principal.key_id)).scopes
     return None if own is None else principal.scopes
-
-
-def _actor(request: Request, principal: Principal) -> Actor:
-    return Actor(principal.user_id, request.client.host if request.client else None)

@@ -24,6 +24,7 @@ from smartlite.api.responses.options import read_options
 from smartlite.api.schemas.responses import ResponseObject
 from smartlite.api.schemas.responses_request import ResponseRequest
 from smartlite.api.services import ServicesDep
+from smartlite.api.spending import spending_of
 from smartlite.api.sse import Event, sse_response
 from smartlite.api.streaming import stopped_when_client_leaves
 from smartlite.auth.scopes import Scope
@@ -82,7 +83,9 @@ async def create_response(request: Request, services: ServicesDep, observation: 
     options = await asyncio.to_thread(read_options, body)
     asked = Asking(model, options, hearing)
     answer = ResponseAnswer(body)
-    events = asked.events(services.llm, observation)
+    spending = spending_of(request)
+    await asked.reserve(spending, services.settings.max_audio_duration_s)
+    events = asked.events(services.llm, observation, spending)
     if body.stream:
         return await sse_response(request, _told(answer, events, observation), named=True)
     async with stopped_when_client_leaves(request.receive), aclosing(events):

@@ -18,6 +18,7 @@ from smartlite.api.openapi import COMMON_ERRORS, error_responses, json_request_b
 from smartlite.api.permissions import allowed_models, check_model, needs
 from smartlite.api.schemas.speech import SpeechDeltaEvent, SpeechDoneEvent, SpeechRequest, SpeechUsage
 from smartlite.api.services import Services, ServicesDep
+from smartlite.api.spending import spending_of
 from smartlite.api.sse import Event, sse_response
 from smartlite.auth.scopes import Scope
 from smartlite.domain.audio import CONTENT_TYPES
@@ -79,6 +80,7 @@ async def create_speech(request: Request, services: ServicesDep, observation: Ob
         raise TextEmpty("'input' holds no text to speak.", "input")
     speaker = await _choose(request, services, body)
     options = SynthesizeOptions(speaker.voice.id, body.speed, speaker.language, body.instructions)
+    await spending_of(request).reserve(characters=len(body.input))
     asked = SpeakRequest(body.input, speaker.model.id, options, body.response_format)
     if body.stream_format == "sse":
         response = await sse_response(request, _events(services.tts, asked, observation))

@@ -30,6 +30,7 @@ from smartlite.api.schemas.transcriptions import (
     verbose_answer,
 )
 from smartlite.api.services import Services, ServicesDep
+from smartlite.api.spending import Spending, most_audio_s, spending_of
 from smartlite.api.sse import Event, sse_response
 from smartlite.api.streaming import stopped_when_client_leaves
 from smartlite.api.subtitles import to_srt, to_vtt
@@ -87,9 +88,10 @@ async def create_transcription(request: Request, services: ServicesDep, observat
     model = services.models.resolve(fields.model, "asr")
     check_model(request, Scope.ASR_TRANSCRIBE, model.id)
     asked = TranscribeRequest(form.audio, model.id, transcription_options(fields), preprocessing(fields))
+    spending = await _reserve(request, services, asked)
     if fields.stream:
-        return await sse_response(request, _events(services, asked, observation))
-    transcript = await _transcribe(request, services, asked, observation)
+        return await sse_response(request, _events(services, asked, observation, spending))
+    transcript = await _transcribe(request, services, asked, observation, spending)
     if fields.response_format == "json":
         return _json(json_answer(transcript, asked.options.logprobs))
     return _render(transcript, asked, fields, fields.timestamp_granularities)
@@ -110,14 +112,21 @@ async def create_translation(request: Request, services: ServicesDep, observatio
     model = services.models.resolve(fields.model, "asr")
     check_model(request, Scope.ASR_TRANSLATE, model.id)
     asked = TranscribeRequest(form.audio, model.id, translation_options(fields), preprocessing(fields))
-    transcript = await _transcribe(request, services, asked, observation)
+    spending = await _reserve(request, services, asked)
+    transcript = await _transcribe(request, services, asked, observation, spending)
     if fields.response_format == "json":
         return _json(TranslationAnswer(text=transcript.text))
     return _render(transcript, asked, fields, ("segment",))
 
 
+async def _reserve(request: Request, services: Services, asked: TranscribeRequest) -> Spending:
+    spending = spending_of(request)
+    await spending.reserve(audio_s=most_audio_s(asked.audio.data, services.settings.max_audio_duration_s))
+    return spending
+
+
 async def _transcribe(
-    request: Request, services: Services, asked: TranscribeRequest, observation: Observation
+    request: Request, services: Services, asked: TranscribeRequest, observation: Observation, spending: Spending
 ) -> Transcript:
     """Wait for the whole transcript; the work stops when the client hangs up."""
     info: TranscriptInfo | None = None
@@ -128,6 +137,7 @@ async def _transcribe(
             match event:
                 case TranscriptInfo():
                     info = event
+                    spending.use(audio_s=event.duration_s)
                 case Segment():
                     segments.append(event)
                 case TranscriptFinished():
@@ -139,7 +149,7 @@ async def _transcribe(
 
 
 async def _events(
-    services: Services, asked: TranscribeRequest, observation: Observation
+    services: Services, asked: TranscribeRequest, observation: Observation, spending: Spending
 ) -> AsyncGenerator[Event, None]:
     text = ""
     info: TranscriptInfo | None = None
@@ -150,6 +160,7 @@ async def _events(
             match event:
                 case TranscriptInfo():
                     info = event
+                    spending.use(audio_s=event.duration_s)
                 case Segment():
                     segments.append(event)
                     # The leading space of the first segment is no part of the text, see Transcript.text.

@@ -32,6 +32,13 @@ from smartlite.api.schemas.voice import (
     usage_part,
 )
 from smartlite.api.services import ServicesDep
+from smartlite.api.spending import (
+    DEFAULT_ANSWER_TOKENS,
+    DEFAULT_REPLY_CHARACTERS,
+    Spending,
+    most_audio_s,
+    spending_of,
+)
 from smartlite.api.sse import Event, sse_response
 from smartlite.api.streaming import stopped_when_client_leaves
 from smartlite.auth.scopes import Scope
@@ -46,6 +53,7 @@ from smartlite.domain.pipeline import (
     VoiceTurnRequest,
 )
 from smartlite.domain.stages import PipelineStage
+from smartlite.domain.usage import TurnUsage
 from smartlite.errors import EngineFailed, SmartLiteError
 
 router = APIRouter(prefix="/voice", tags=["Voice"], dependencies=[needs(Scope.VOICE_TURN)])
@@ -88,11 +96,17 @@ async def create_turn(request: Request, services: ServicesDep, observation: Obse
     asked = _turn_request(await services.directory(), fields, form.audio)
     for model_id in (asked.asr_model, asked.llm_model, asked.tts_model):
         check_model(request, Scope.VOICE_TURN, model_id)
+    spending = spending_of(request)
+    await spending.reserve(
+        tokens=DEFAULT_ANSWER_TOKENS,
+        audio_s=most_audio_s(form.audio.data, services.settings.max_audio_duration_s),
+        characters=DEFAULT_REPLY_CHARACTERS,
+    )
     turn_id = new_id("turn")
     if fields.stream:
-        return await sse_response(request, _events(services.pipeline, asked, turn_id, observation))
+        return await sse_response(request, _events(services.pipeline, asked, turn_id, observation, spending))
     async with stopped_when_client_leaves(request.receive):
-        answer = await _run(services.pipeline, asked, turn_id)
+        answer = await _run(services.pipeline, asked, turn_id, spending)
     _record(observation, answer.timings)
     return Response(answer.model_dump_json(), media_type="application/json")
 
@@ -118,7 +132,7 @@ def _model(models: ModelDirectory, name: str | None, task: ModelTask) -> ServedM
     return models.resolve(name, task, f"{task}_model")
 
 
-async def _run(stage: PipelineStage, asked: VoiceTurnRequest, turn_id: str) -> VoiceTurnAnswer:
+async def _run(stage: PipelineStage, asked: VoiceTurnRequest, turn_id: str, spending: Spending) -> VoiceTurnAnswer:
     transcript: TurnTranscript | None = None
     done: TurnDone | None = None
     audio = bytearray()
@@ -131,6 +145,7 @@ async def _run(stage: PipelineStage, asked: VoiceTurnRequest, turn_id: str) -> V
                     audio += event.data
                 case TurnDone():
                     done = event
+                    _count(spending, event.usage)
                 case TurnReplyDelta():
                     pass  # the last event has the whole text
     if transcript is None or done is None:
@@ -150,7 +165,7 @@ async def _run(stage: PipelineStage, asked: VoiceTurnRequest, turn_id: str) -> V
 
 
 async def _events(
-    stage: PipelineStage, asked: VoiceTurnRequest, turn_id: str, observation: Observation
+    stage: PipelineStage, asked: VoiceTurnRequest, turn_id: str, observation: Observation, spending: Spending
 ) -> AsyncGenerator[Event, None]:
     began_s = observation.elapsed_s
     has_begun = False
@@ -162,6 +177,7 @@ async def _events(
                     observation.record("asr", observation.elapsed_s - began_s)
                 elif isinstance(event, TurnDone):
                     is_done = True
+                    _count(spending, event.usage)
                     _record(observation, event.timings)
                 yield _event(event, asked, turn_id)
                 has_begun = True
@@ -172,6 +188,10 @@ async def _events(
             raise
         observation.error_code = error.code
         yield {"type": "error", "id": turn_id, **error_body(error)}
+
+
+def _count(spending: Spending, usage: TurnUsage) -> None:
+    spending.use(tokens=usage.tokens.total_tokens, audio_s=usage.audio_input_s, characters=usage.characters)
 
 
 def _record(observation: Observation, timings: Mapping[str, float]) -> None:

@@ -1,0 +1,50 @@
+"""All that signing in takes, put together over one database. Must not know who uses it: a gateway or a command."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from smartlite.auth.attempts import Attempts
+from smartlite.auth.key_ring import KeyRing
+from smartlite.auth.noted import utc_now
+from smartlite.auth.passwords import Passwords
+from smartlite.auth.session_check import SessionCheck
+from smartlite.auth.sessions import Sessions
+from smartlite.auth.sign_in import SignIn
+from smartlite.auth.token_self_test import self_test
+from smartlite.storage.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """One of each, for one process."""
+
+    keys: KeyRing
+    sessions: Sessions
+    sign_in: SignIn
+    check: SessionCheck
+    """Knows who shows an access token; the authenticator's ``find_by_token`` is its ``find``."""
+
+
+def open_accounts(
+    database: Database,
+    clock: Callable[[], datetime] = utc_now,
+    passwords: Passwords | None = None,
+    attempts: Attempts | None = None,
+) -> Accounts:
+    """Put it together; nothing is asked of the database yet.
+
+    Args:
+        database: Where users, sessions and signing keys are.
+        clock: Tells the time in UTC.
+        passwords: Hashes as tests want it.
+        attempts: Counts as tests want it.
+
+    Raises:
+        ConfigurationError: The library that checks access tokens does not refuse a bad one.
+    """
+    self_test(clock())
+    keys = KeyRing(database, clock)
+    sessions = Sessions(database, keys, clock)
+    sign_in = SignIn(database, sessions, passwords or Passwords(), attempts or Attempts())
+    return Accounts(keys, sessions, sign_in, SessionCheck(keys, sessions.find, clock))

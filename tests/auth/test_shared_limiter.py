@@ -1,0 +1,146 @@
+"""Limits in a real Redis: exact however many ask at once, never more than all, and nothing is left behind."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from smartlite.auth.shared_limiter import SharedLimiter
+from smartlite.domain.limits import Answer, Ask, LeaseAsk, LimitKind
+from smartlite.storage.redis import RedisStore
+from tests.storage.redis_server import RedisServer
+
+pytestmark = pytest.mark.integration
+
+KEY = "smartlite:limit:{key}:"
+
+
+def ask(amount: float, limit: int = 60, kind: LimitKind = LimitKind.AUDIO_SECONDS) -> Ask:
+    return Ask(kind, limit, amount)
+
+
+def requests(amount: float = 1.0, limit: int = 60) -> Ask:
+    return ask(amount, limit, LimitKind.REQUESTS)
+
+
+@pytest.fixture(scope="module")
+def module_server() -> Iterator[RedisServer]:
+    server = RedisServer()
+    server.start()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def server(module_server: RedisServer) -> RedisServer:
+    module_server.ask("FLUSHALL")
+    return module_server
+
+
+@pytest.fixture
+async def store(server: RedisServer) -> AsyncIterator[RedisStore]:
+    store = RedisStore(server.url)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def limiter(store: RedisStore) -> SharedLimiter:
+    return SharedLimiter(store)
+
+
+def remaining(answer: Answer, kind: LimitKind = LimitKind.AUDIO_SECONDS) -> int:
+    return answer.standings[kind].remaining
+
+
+async def test_two_hundred_at_once_get_sixty_audio_seconds_and_not_one_more(server: RedisServer) -> None:
+    stores = [RedisStore(server.url) for _ in range(2)]  # as two replicas
+    limiters = [SharedLimiter(store) for store in stores]
+    for limiter in limiters:  # the first call of a process takes longer, and would be given up on a busy machine
+        await limiter.take("another", (ask(1),), None)
+    asked = [limiters[number % 2].take("key", (ask(1.0 + number % 4),), None) for number in range(200)]
+    answers = await asyncio.gather(*asked)
+    taken = sum(1.0 + number % 4 for number, answer in enumerate(answers) if answer.is_given)
+    assert 56 < taken <= 61  # what comes back during the test is less than one second's worth
+    for store in stores:
+        await store.close()
+
+
+async def test_a_whole_limit_is_given_at_once_whatever_its_rounding(limiter: SharedLimiter) -> None:
+    for limit in (1, 7, 60, 599, 7919):
+        subject = f"key{limit}"
+        parts = [await limiter.take(subject, (requests(limit / 7, limit),), None) for _ in range(7)]
+        assert all(answer.is_given for answer in parts), limit
+
+
+async def test_the_answer_tells_what_is_left_and_when_all_of_it_is_back(limiter: SharedLimiter) -> None:
+    first = (await limiter.take("key", (ask(15),), None)).standings[LimitKind.AUDIO_SECONDS]
+    assert (first.limit, first.remaining, first.reset_s, first.retry_after_s) == (60, 45, 15, 0)
+    refused = (await limiter.take("key", (ask(50),), None)).standings[LimitKind.AUDIO_SECONDS]
+    assert refused.remaining == 45
+    assert 4 < refused.retry_after_s <= 5
+
+
+async def test_all_of_several_are_taken_or_none(limiter: SharedLimiter) -> None:
+    await limiter.take("key", (ask(50),), None)
+    refused = await limiter.take("key", (requests(), ask(20)), LeaseAsk("a", 5))
+    assert not refused.is_given
+    after = await limiter.take("key", (requests(), ask(5)), LeaseAsk("b", 1))
+    assert after.is_given  # nor was the one place taken
+    assert (remaining(after, LimitKind.REQUESTS), remaining(after)) == (59, 5)
+
+
+async def test_what_was_not_used_is_given_back_and_never_more_than_all(limiter: SharedLimiter) -> None:
+    await limiter.take("key", (ask(60),), None)
+    await limiter.settle("key", (ask(-50),), None)
+    assert remaining(await limiter.take("key", (ask(0),), None)) in {50, 51}
+    await limiter.settle("key", (ask(-5000),), None)
+    assert remaining(await limiter.take("key", (ask(0),), None)) == 60
+
+
+async def test_what_was_used_beyond_is_waited_for(limiter: SharedLimiter) -> None:
+    await limiter.take("key", (ask(10),), None)
+    await limiter.settle("key", (ask(110),), None)
+    refused = (await limiter.take("key", (ask(1),), None)).standings[LimitKind.AUDIO_SECONDS]
+    assert refused.remaining == 0
+    assert 60 < refused.retry_after_s <= 61
+
+
+async def test_every_key_goes_by_itself(limiter: SharedLimiter, server: RedisServer) -> None:
+    await limiter.take("key", (requests(), ask(30)), LeaseAsk("a", 5))
+    lives_ms = {name: int(server.ask("PTTL", KEY + name)[1:]) for name in ("requests", "audio-seconds", "running")}
+    assert 0 < lives_ms["requests"] <= 1001
+    assert 29_000 < lives_ms["audio-seconds"] <= 30_001
+    assert 119_000 < lives_ms["running"] <= 120_000
+
+
+async def test_a_place_is_given_back_once_and_one_that_is_lost_comes_back_by_itself(store: RedisStore) -> None:
+    limiter = SharedLimiter(store, lease_s=0.2)
+    assert (await limiter.take("key", (), LeaseAsk("a", 1))).is_given
+    assert not (await limiter.take("key", (), LeaseAsk("b", 1))).is_given
+    await limiter.settle("key", (), "a")
+    await limiter.settle("key", (), "a")
+    assert (await limiter.take("key", (), LeaseAsk("c", 1))).is_given
+    await asyncio.sleep(0.25)
+    assert (await limiter.take("key", (), LeaseAsk("d", 1))).is_given
+
+
+async def test_a_place_that_is_renewed_is_kept_and_one_that_was_given_back_is_not_made_again(
+    store: RedisStore,
+) -> None:
+    limiter = SharedLimiter(store, lease_s=0.3)
+    await limiter.take("key", (), LeaseAsk("a", 1))
+    for _ in range(4):
+        await asyncio.sleep(0.1)
+        await limiter.renew("key", "a")
+    assert not (await limiter.take("key", (), LeaseAsk("b", 1))).is_given
+    await limiter.settle("key", (), "a")
+    await limiter.renew("key", "a")
+    assert (await limiter.take("key", (), LeaseAsk("c", 1))).is_given
+
+
+async def test_a_key_that_holds_something_else_is_forgotten(limiter: SharedLimiter, server: RedisServer) -> None:
+    for value in (("LPUSH", KEY + "audio-seconds", "x"), ("SET", KEY + "audio-seconds", "x")):
+        server.ask(*value)
+        server.ask("SET", KEY + "running", "x")
+        assert (await limiter.take("key", (ask(1),), LeaseAsk("a", 2))).is_given

@@ -116,14 +116,16 @@ def add_key(
 
 
 @keys.command("revoke")
-def revoke_key(key: Annotated[str, typer.Argument(metavar="KEY", help="Id, such as key_...")]) -> None:
+def revoke_key(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="Id, such as key_...")], as_json: JsonOption = False
+) -> None:
     """Revoke a key for good; it stops within two seconds."""
 
     async def revoke(identity: Identity) -> None:
         await identity.revoke_key(_ACTOR, (await identity.find_api_key(key)).id)
 
     _run(revoke)
-    typer.echo(f"revoked {key}")
+    tell_done(f"revoked {key}", key, as_json)
 
 
 @roles.command("list")
@@ -139,17 +141,27 @@ def list_roles(as_json: JsonOption = False) -> None:
 
 
 @roles.command("add")
-def add_role(name: str, scope: _Scopes = None) -> None:
+def add_role(name: str, scope: _Scopes = None, as_json: JsonOption = False) -> None:
     """Make a role of scopes."""
     role = _run(lambda identity: identity.add_role(_ACTOR, name, scope or []))
-    typer.echo(f"added {role.id}")
+    tell_done(f"added {role.id}", role.id, as_json)
 
 
 @roles.command("remove")
-def remove_role(role: Annotated[str, typer.Argument(metavar="ROLE", help="Id, such as role_...")]) -> None:
+def remove_role(
+    role: Annotated[str, typer.Argument(metavar="ROLE", help="Id, such as role_...")], as_json: JsonOption = False
+) -> None:
     """Take a role away, also from those who have it."""
     _run(lambda identity: identity.remove_role(_ACTOR, role))
-    typer.echo(f"removed {role}")
+    tell_done(f"removed {role}", role, as_json)
+
+
+def tell_done(text: str, target_id: str, as_json: bool) -> None:
+    """Say what was done, for people or for programs."""
+    if as_json:
+        print_json({"done": True, "id": target_id})
+    else:
+        typer.echo(text)
 
 
 def _run(work: Callable[[Identity], Awaitable[T]]) -> T:

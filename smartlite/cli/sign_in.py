@@ -15,7 +15,7 @@ from smartlite.auth.identity import Identity
 from smartlite.auth.noted import Actor, utc_now
 from smartlite.auth.tokens import TokenKey
 from smartlite.cli.display_table import show_table
-from smartlite.cli.identity import users
+from smartlite.cli.identity import tell_done, users
 from smartlite.cli.session import JsonOption, print_json
 from smartlite.config import load_settings
 from smartlite.domain.identity import Session
@@ -39,11 +39,12 @@ _User = Annotated[str, typer.Argument(metavar="USER", help="Id or e-mail address
 def set_password(
     user: _User,
     stdin: Annotated[bool, typer.Option("--stdin", help="Read it from standard input, one line.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Give a user a password, whatever it was, and end their sessions."""
     password = _line() if stdin else str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
     found = _run(lambda accounts, _: accounts.sign_in.set_password(_ACTOR, user, password))
-    typer.echo(f"{found.email} signs in with the new password; every session has ended")
+    tell_done(f"{found.email} signs in with the new password; every session has ended", found.id, as_json)
 
 
 @users.command("sessions")
@@ -83,10 +84,11 @@ def rotate(
         bool,
         typer.Option("--at-once", help="The others verify nothing any more: for a key that somebody else has."),
     ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Have a new key sign; nobody is signed out."""
     made = _run(lambda accounts, _: accounts.keys.rotate(_ACTOR, at_once))
-    typer.echo(f"{made.id} signs from now on")
+    tell_done(f"{made.id} signs from now on", made.id, as_json)
 
 
 def _run(work: Callable[[Accounts, Identity], Awaitable[T]]) -> T:

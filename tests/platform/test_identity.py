@@ -52,12 +52,13 @@ class Guarded:
     """The key of the first start."""
     process: subprocess.Popen[bytes]
 
-    def run(self, *arguments: str) -> Any:
+    def run(self, *arguments: str, stdin: str = "") -> Any:
         """The JSON that the command line answers."""
         said = subprocess.run(
             [SMARTLITE, *arguments, "--json"],
             cwd=ROOT,
             env=self.settings | {"SMARTLITE_API_KEY": self.admin},
+            input=stdin,
             capture_output=True,
             text=True,
             timeout=60,
@@ -184,6 +185,28 @@ def test_a_key_does_what_it_is_for_until_it_is_revoked_then_nothing_on_every_rep
     eventually(lambda: {guarded.status(key["key"]) for _ in range(6)} == {401}, 10, "the key refused by every replica")
     (listed,) = guarded.run("keys", "list", "ana@example.com")["keys"]
     assert listed["state"] == "revoked"
+
+
+def test_who_signs_in_works_on_every_replica_until_the_session_ends(guarded: Guarded) -> None:
+    guarded.run("users", "add", "dora@example.com", "--role", "user")
+    guarded.run("users", "password", "dora@example.com", "--stdin", stdin="correct horse battery\n")
+    account = {"email": "dora@example.com", "password": "correct horse battery"}
+
+    def ask(path: str, body: dict[str, str], token: str = "") -> httpx.Response:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return httpx.post(f"{guarded.url}/v1/auth/{path}", json=body, headers=headers, trust_env=False, timeout=10)
+
+    assert ask("login", account | {"password": "wrong horse battery"}).status_code == 401
+    first = ask("login", account).json()
+    second = ask("refresh", {"refresh_token": first["refresh_token"]}).json()
+    tokens = [first["access_token"], second["access_token"]]
+    assert {guarded.status(token) for token in tokens for _ in range(4)} == {200}
+    keys = httpx.get(f"{guarded.url}/.well-known/jwks.json", trust_env=False, timeout=10).json()["keys"]
+    assert [key["alg"] for key in keys] == ["ES256"]
+
+    assert ask("logout", {}, second["access_token"]).status_code == 204
+    eventually(lambda: {guarded.status(token) for token in tokens for _ in range(4)} == {401}, 10, "the session ended")
+    assert ask("refresh", {"refresh_token": second["refresh_token"]}).status_code == 400
 
 
 def test_the_last_use_of_a_key_is_noted(guarded: Guarded) -> None:

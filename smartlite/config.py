@@ -43,8 +43,8 @@ class Settings(BaseSettings):
     dashboard_port: _Port = 8265
     """Port of the Ray dashboard and its deploy API."""
     auth: Literal["off", "required"] = "off"
-    """Whether every request needs an API key (``smartlite keys``). ``off``: whoever reaches the gateway may do
-    everything."""
+    """Whether every request needs an API key (``smartlite keys``) or the access token of whoever signed in. ``off``:
+    whoever reaches the gateway may do everything."""
     api_key: SecretStr = SecretStr("")
     """Key that the command line sends to the platform."""
     ray_auth_mode: Literal["disabled", "token"] = "disabled"

@@ -184,16 +184,23 @@ def _cpu_s(processes: Sequence[psutil.Process]) -> float:
 
 
 @contextlib.contextmanager
-def running_platform(log: Path) -> Iterator[RunningPlatform]:
+def running_platform(
+    log: Path, config: Path = ROOT / "serve_config.yaml", more: Mapping[str, str] | None = None
+) -> Iterator[RunningPlatform]:
     """Start a platform on free ports, wait until it is whole, stop it as Ctrl-C does.
+
+    Args:
+        log: Gets what it prints.
+        config: What it serves; two ingress replicas.
+        more: Further settings.
 
     Raises:
         AssertionError: It did not become ready, did not stop in time, or left a process behind.
     """
-    settings = choose_ports()
+    settings = choose_ports() | dict(more or {})
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [SMARTLITE, "serve", "--config", str(ROOT / "serve_config.yaml")],
+            [SMARTLITE, "serve", "--config", str(config)],
             cwd=ROOT,
             env=environment(settings),
             stdin=subprocess.DEVNULL,

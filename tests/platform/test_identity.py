@@ -2,7 +2,6 @@
 
 import json
 import re
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +14,7 @@ import psutil
 import pytest
 import yaml
 
-from tests.platform.running import ROOT, SMARTLITE, STOP_TIMEOUT_S, choose_ports, environment, eventually
+from tests.platform.running import ROOT, SMARTLITE, RunningPlatform, environment, eventually, running_platform
 
 pytestmark = [pytest.mark.serve, pytest.mark.enable_socket, pytest.mark.timeout(240)]
 
@@ -46,18 +45,21 @@ def configuration() -> dict[str, Any]:
 class Guarded:
     """A platform that asks for keys."""
 
-    url: str
-    settings: dict[str, str]
+    platform: RunningPlatform
     admin: str
     """The key of the first start."""
-    process: subprocess.Popen[bytes]
+
+    @property
+    def url(self) -> str:
+        """Of the gateway."""
+        return self.platform.url
 
     def run(self, *arguments: str, stdin: str = "") -> Any:
         """The JSON that the command line answers."""
         said = subprocess.run(
             [SMARTLITE, *arguments, "--json"],
             cwd=ROOT,
-            env=self.settings | {"SMARTLITE_API_KEY": self.admin},
+            env=environment(self.platform.settings | {"SMARTLITE_API_KEY": self.admin}),
             input=stdin,
             capture_output=True,
             text=True,
@@ -79,7 +81,7 @@ class Guarded:
 
     def redis(self) -> psutil.Process | None:
         """The Redis that the platform brought along."""
-        children = psutil.Process(self.process.pid).children()
+        children = psutil.Process(self.platform.process.pid).children()
         return next((child for child in children if child.name() == "redis-server"), None)
 
 
@@ -89,46 +91,15 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     folder = tmp_path_factory.mktemp("guarded")
     config, log = folder / "serve_config.yaml", folder / "serve.log"
     config.write_text(yaml.safe_dump(configuration()))
-    ports = choose_ports()
-    chosen = {
+    settings = {
         "SMARTLITE_AUTH": "required",
         "SMARTLITE_DATA_DIR": str(folder / "data"),
         "SMARTLITE_RATE_LIMIT_REQUESTS_PER_MINUTE": str(LIMIT),
         "SMARTLITE_RATE_LIMIT_UNKNOWN_PER_MINUTE": "1000",
     }
-    settings = environment(ports | chosen)
-    url = f"http://127.0.0.1:{ports['SMARTLITE_PORT']}"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [SMARTLITE, "serve", "--config", str(config)],
-            cwd=ROOT,
-            env=settings,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-
-    def is_ready() -> bool:
-        assert process.poll() is None, log.read_text()
-        try:
-            return httpx.get(f"{url}/readyz", trust_env=False, timeout=10).status_code == 200
-        except httpx.TransportError:
-            return False
-
-    tree: list[psutil.Process] = []
-    try:
-        eventually(is_ready, 150, "every stage ready")
-        tree = psutil.Process(process.pid).children(recursive=True)
+    with running_platform(log, config, settings) as platform:
         (key,) = _KEY.findall(log.read_text())
-        yield Guarded(url, settings, key, process)
-    finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(2 * STOP_TIMEOUT_S)
-        finally:
-            process.kill()
-    _, left = psutil.wait_procs(tree, timeout=STOP_TIMEOUT_S)
-    assert left == []
+        yield Guarded(platform, key)
 
 
 @pytest.fixture
@@ -219,7 +190,7 @@ def test_the_last_use_of_a_key_is_noted(guarded: Guarded) -> None:
 
 
 def test_the_command_line_sends_the_key_that_the_environment_has(guarded: Guarded) -> None:
-    assert guarded.run("speak", "Hello.", "-o", str(guarded.settings["SMARTLITE_DATA_DIR"]) + "/hello.wav")
+    assert guarded.run("speak", "Hello.", "-o", guarded.platform.settings["SMARTLITE_DATA_DIR"] + "/hello.wav")
 
 
 def test_two_replicas_share_a_keys_limit_and_the_official_client_is_told_to_wait(

@@ -27,6 +27,15 @@ NOW = datetime.now(UTC)
 KEY = read_key(new_signing_key(NOW))
 KEYS = {KEY.id: KEY}
 GOOD = sign(KEY, good_token(NOW))
+NAMES_OF_BAD = [name for name, _ in bad_tokens(KEY, NOW)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _now() -> None:
+    """The libraries look at the clock of the machine, and these tests may run long after they were collected."""
+    global NOW, GOOD  # noqa: PLW0603
+    NOW = datetime.now(UTC)
+    GOOD = sign(KEY, good_token(NOW))
 
 
 def second_opinion(text: str) -> bool:
@@ -34,7 +43,7 @@ def second_opinion(text: str) -> bool:
     try:
         token = second.decode(text, ECKey.import_key(dict(KEY.public_jwk)), algorithms=[ALGORITHM])
         second.JWTClaimsRegistry(
-            leeway=LEEWAY_S,
+            leeway=LEEWAY_S + 2,  # it is asked a moment later
             iss={"essential": True, "value": ISSUER},
             aud={"essential": True, "value": AUDIENCE},
             exp={"essential": True},
@@ -57,9 +66,10 @@ def test_a_token_comes_back_as_it_was_signed() -> None:
     assert claims == good_claims(NOW)
 
 
-@pytest.mark.parametrize(("name", "text"), list(bad_tokens(KEY, NOW)), ids=lambda value: str(value)[:40])
-def test_a_bad_token_is_refused_and_raises_nothing(name: str, text: str) -> None:
-    assert verify(text, KEYS, NOW) is None, name
+@pytest.mark.parametrize("number", range(len(NAMES_OF_BAD)), ids=NAMES_OF_BAD)
+def test_a_bad_token_is_refused_and_raises_nothing(number: int) -> None:
+    _, text = list(bad_tokens(KEY, NOW))[number]
+    assert verify(text, KEYS, NOW) is None
 
 
 def test_what_is_no_text_is_refused() -> None:

@@ -37,8 +37,10 @@ WEATHER: Final = {
 }
 
 NO_METHOD: Final = "the client has no such method"
-NOT_KEPT: Final = "nothing is stored: the platform has no database yet"
-NO_IDENTITY: Final = "not yet: this version keeps no identities and no limits (it listens on loopback only)"
+NOT_KEPT: Final = "answers are not stored, so none can be retrieved"
+NO_IDENTITY: Final = (
+    "keys and limits are off here, as they are by default; `tests/platform/test_identity.py` has them on"
+)
 NO_SPEAKERS: Final = "no served model tells speakers apart: a 400 that says so"
 NO_CLONING: Final = "no served engine makes new voices: a 400 that says so"
 NO_DELETING: Final = "models are the operator's: a 405"

@@ -26,7 +26,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, hide_input_in_errors=True)
 
     host: str = "127.0.0.1"
-    """Address the gateway listens on. Loopback only: this version has no credentials."""
+    """Address the gateway listens on. Loopback only, until use is metered."""
     port: _Port = 8000
     """Port of the gateway."""
     edge: Literal["own", "ray-proxy", "ray-haproxy"] = "own"
@@ -129,7 +129,7 @@ class Settings(BaseSettings):
         except ValueError:
             loopback = False
         if not loopback:
-            msg = "must be a loopback address such as 127.0.0.1, since this version has no credentials"
+            msg = "must be a loopback address such as 127.0.0.1, until use is metered"
             raise ValueError(msg)
         return value
 

@@ -171,6 +171,8 @@ async def revoke_key(request: Request, key_id: str, identity: IdentityDep, princ
     """Your own; another user's with the scope `users:write`. It stops within two seconds, everywhere."""
     owner = None if principal.may(Scope.USERS_WRITE) else principal.user_id or ""
     key = await identity.find_api_key(key_id, owner)
+    if key.user_id != principal.user_id:
+        await _check_roles(identity, principal, (await _user(identity, key.user_id)).roles)
     await identity.revoke_key(await actor_of(request, principal), key.id)
     return Response(status_code=204)
 

@@ -113,6 +113,8 @@ async def test_nobody_grants_more_than_they_hold(admin: Client) -> None:
     administrator = (await admin("GET", "/users", 200))["data"][0]["id"]
     await bob("PATCH", f"/users/{administrator}", 403, {"is_active": False})
     await bob("POST", "/api-keys", 403, {"name": "theirs", "user_id": administrator})
+    (key,) = (await bob("GET", f"/api-keys?user_id={administrator}", 200))["data"]
+    await bob("DELETE", f"/api-keys/{key['id']}", 403)
     await admin("GET", "/models", 200)
 
 

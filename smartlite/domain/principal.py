@@ -21,6 +21,8 @@ class Principal:
     """For people who read logs and lists."""
     session_id: str | None = None
     """The session whose access token was shown; None where it was another credential, or none."""
+    organization_id: str | None = None
+    """The organisation that the request is made for; None: for the user alone."""
 
     def may(self, scope: str) -> bool:
         """Whether exactly this was granted; ``smartlite.auth.permissions`` decides about grants for single models."""

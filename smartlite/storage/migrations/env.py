@@ -10,6 +10,13 @@ from alembic import context
 from sqlalchemy import Connection
 
 from smartlite.config import load_settings
+from smartlite.storage import (  # noqa: F401 - whoever is imported is compared
+    idempotency_tables,
+    metering_tables,
+    oauth_tables,
+    organizations_tables,
+    quotas_tables,
+)
 from smartlite.storage.engine import open_engine, parse_url
 from smartlite.storage.tables import Table
 

@@ -17,6 +17,7 @@ from benchmarks import (
     attention,
     faults,
     gateway,
+    guard,
     identity,
     intelligibility,
     language_models,
@@ -56,7 +57,7 @@ def main() -> int:
     Returns:
         0 when every goal is met, 1 when one is not, 2 when something could not be measured.
     """
-    for alone in (attention, identity, language_models, preprocessing):  # they need no platform
+    for alone in (attention, guard, identity, language_models, preprocessing):  # they need no platform
         if sys.argv[1:2] == [alone.__name__.removeprefix("benchmarks.")]:
             return alone.main(sys.argv[2:])
     arguments = _parse()

@@ -1,7 +1,7 @@
-"""``python -m benchmarks identity``: what keys and limits cost a request; needs no platform. Must not know any engine.
+"""``python -m benchmarks identity``: what keys, limits and metering cost; needs no platform. Must not know any engine.
 
-The gateway's app in this process, asked for embeddings by a closed loop without server and client between: nothing is
-measured but the app, so the share of keys and limits is larger here than of any real request.
+The gateway's app in this process, asked by a closed loop without server and client between: nothing is measured but
+the app, so the share of keys, limits and metering is larger here than of any real request.
 """
 
 import argparse
@@ -23,23 +23,36 @@ from benchmarks.machine import describe_run
 from benchmarks.measure import Sample, markdown_table, ratio_row
 from smartlite.api.app import create_app
 from smartlite.api.services import Services
+from smartlite.auth.allowances import Allowances
 from smartlite.auth.authenticator import Authenticator
 from smartlite.auth.identity import Identity
-from smartlite.auth.rate_limit import Allowances, Limits
+from smartlite.auth.quota_book import QuotaBook
+from smartlite.auth.rate_limit import Limits
 from smartlite.auth.shared_limiter import SharedLimiter
 from smartlite.config import Settings
 from smartlite.domain.embedding import Embedding, EmbeddingEvent, EmbeddingFinished, EmbedRequest
 from smartlite.domain.models import ModelDirectory, ServedModel
 from smartlite.domain.usage import TokenUsage
 from smartlite.edge import tether
+from smartlite.metering import Metering
+from smartlite.metering.drain import Drain
+from smartlite.metering.history import History
+from smartlite.metering.prices import Prices
+from smartlite.metering.recorder import Recorder
 from smartlite.storage.database import Database
 from smartlite.storage.embedded_redis import EmbeddedRedis
+from smartlite.storage.journal import Journal
 from smartlite.storage.redis import RedisStore
 from smartlite.storage.schema import migrate
 
 _LOOPS: Final = 32
 _DURATION_S: Final = 3.0
-_BODY: Final = json.dumps({"model": "fake", "input": "A voice."}).encode()
+_REQUESTS: Final = {
+    "GET /v1/models": b"",
+    "POST /v1/embeddings": json.dumps({"model": "fake", "input": "A voice."}).encode(),
+}
+"""Path to body."""
+_WHAT: Final = {"keys": "API keys", "limits": "keys and limits in Redis", "all": "keys, limits and metering"}
 _VECTOR: Final = np.zeros(8, np.float32)
 _NEVER_REACHED: Final = 10**9
 
@@ -48,6 +61,14 @@ class _FakeStage:
     async def embed(self, request: EmbedRequest) -> AsyncGenerator[EmbeddingEvent, None]:
         yield Embedding(0, _VECTOR)
         yield EmbeddingFinished(TokenUsage(2, 0))
+
+
+class _FakeStatus:
+    async def models(self) -> dict[str, str]:
+        return {"fake": "loaded"}
+
+    async def voices(self) -> dict[str, tuple[str, ...]]:
+        return {}
 
 
 def main(arguments: list[str]) -> int:
@@ -72,23 +93,37 @@ async def _measure(runs: int) -> str:
         redis = await stack.enter_async_context(EmbeddedRedis(folder / "redis", before))
         store = RedisStore(redis.url)
         stack.push_async_callback(store.close)
-        limits = Limits(Allowances(*[_NEVER_REACHED] * 6), SharedLimiter(store))
+        limits = Limits(Allowances(*[_NEVER_REACHED] * 6), SharedLimiter(store), quotas=QuotaBook(database).of)
+        journal = Journal(folder / "journal")
+        drain = Drain(database, folder / "journal", journal)
+        metering = Metering(Recorder(journal, Prices()), History(database, drain))
         off = _services(folder)
         keys = replace(off, authenticator=Authenticator(identity.find_key))
-        apps = {"off": create_app(off), "keys": create_app(keys), "both": create_app(replace(keys, limits=limits))}
-        rates: dict[str, list[float]] = {name: [] for name in apps}
+        limited = replace(keys, limits=limits)
+        apps = {
+            "off": create_app(off),
+            "keys": create_app(keys),
+            "limits": create_app(limited),
+            "all": create_app(replace(limited, metering=metering)),
+        }
+        draining = asyncio.create_task(drain.run_for_ever())
+        rates: dict[tuple[str, str], list[float]] = {(path, name): [] for path in _REQUESTS for name in apps}
         for number in range(runs + 1):
-            for name in apps if number % 2 else reversed(apps):
-                rate = await _rate(apps[name], f"Bearer {key}")
-                if number:  # the first round warms up
-                    rates[name].append(rate)
+            for path, request in _REQUESTS.items():
+                for name in apps if number % 2 else reversed(apps):
+                    rate = await _rate(apps[name], path, request, f"Bearer {key}")
+                    if number:  # the first round warms up
+                        rates[path, name].append(rate)
+        draining.cancel()
     samples = {name: Sample(tuple(values), "requests/s") for name, values in rates.items()}
-    rows = [
-        ratio_row("API keys, held against authentication off", samples["off"], samples["keys"]),
-        ratio_row("API keys and limits in Redis, held against authentication off", samples["off"], samples["both"]),
-    ]
-    more_us = 1e6 / samples["both"].median - 1e6 / samples["off"].median
-    return f"{markdown_table(rows)}\n\nKeys and limits together: {more_us:.0f} us of one core per request."
+    rows, texts = [], []
+    for path in _REQUESTS:
+        for name, what in _WHAT.items():
+            title = f"{path}: {what}, held against authentication off"
+            rows.append(ratio_row(title, samples[path, "off"], samples[path, name]))
+        more_us = 1e6 / samples[path, "all"].median - 1e6 / samples[path, "off"].median
+        texts.append(f"{path}: all together {more_us:.0f} us of one core per request.")
+    return "\n".join([markdown_table(rows), "", *texts])
 
 
 def _services(folder: Path) -> Services:
@@ -100,17 +135,17 @@ def _services(folder: Path) -> Services:
         llm=missing,
         tts=missing,
         pipeline=missing,
-        status=missing,
+        status=cast("Any", _FakeStatus()),
         embedding=_FakeStage(),
     )
 
 
-async def _rate(app: Any, authorization: str) -> float:
+async def _rate(app: Any, name: str, body: bytes, authorization: str) -> float:
     count = 0
     headers = [
         (b"host", b"gateway"),
         (b"content-type", b"application/json"),
-        (b"content-length", str(len(_BODY)).encode()),
+        (b"content-length", str(len(body)).encode()),
         (b"authorization", authorization.encode()),
     ]
     began_s = time.perf_counter()
@@ -118,15 +153,16 @@ async def _rate(app: Any, authorization: str) -> float:
     async def loop() -> None:
         nonlocal count
         while time.perf_counter() - began_s < _DURATION_S:
-            assert await _ask(app, headers) == 200
+            assert await _ask(app, name, body, headers) == 200
             count += 1
 
     await asyncio.gather(*(loop() for _ in range(_LOOPS)))
     return count / (time.perf_counter() - began_s)
 
 
-async def _ask(app: Any, headers: list[tuple[bytes, bytes]]) -> int:
-    scope = {"type": "http", "http_version": "1.1", "method": "POST", "path": "/v1/embeddings", "query_string": b""}
+async def _ask(app: Any, name: str, body: bytes, headers: list[tuple[bytes, bytes]]) -> int:
+    method, path = name.split()
+    scope = {"type": "http", "http_version": "1.1", "method": method, "path": path, "query_string": b""}
     sent = False
     gone = asyncio.Event()
     status = 0
@@ -136,7 +172,7 @@ async def _ask(app: Any, headers: list[tuple[bytes, bytes]]) -> int:
         if sent:
             await gone.wait()  # this client waits for its answer
         sent = True
-        return {"type": "http.request", "body": _BODY, "more_body": False}
+        return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(message: MutableMapping[str, Any]) -> None:
         nonlocal status

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Final, Self
 
@@ -23,16 +24,18 @@ _STOP_GOAL: Final = Goal("at most", 10, "s")
 
 
 class RunningPlatform:
-    """``smartlite serve`` as a child of this process, with this environment.
+    """``smartlite serve`` as a child of this process.
 
     Args:
         config: Its configuration.
         url: Where it will answer.
+        environment: Instead of this process' own.
     """
 
-    def __init__(self, config: Path, url: str) -> None:
+    def __init__(self, config: Path, url: str, environment: Mapping[str, str] | None = None) -> None:
         self._config = config
-        self._url = url
+        self.url = url
+        self._environment = environment
         self._output: IO[bytes] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self.ready_s = 0.0
@@ -57,11 +60,12 @@ class RunningPlatform:
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.STDOUT,
+            env=self._environment,
         )
         try:
-            wait_until_ready(self._url, _START_TIMEOUT_S)
+            wait_until_ready(self.url, _START_TIMEOUT_S)
         except Unavailable as error:
-            said = self._said()
+            said = self.said()
             self.__exit__()
             raise Unavailable(f"{error.message} It said: {said}") from error
         self.ready_s = time.perf_counter() - began
@@ -82,7 +86,8 @@ class RunningPlatform:
         self.stop_s = time.perf_counter() - began
         self._output.close()
 
-    def _said(self) -> str:
+    def said(self) -> str:
+        """The end of what it printed."""
         assert self._output is not None
         self._output.seek(0)
         return self._output.read()[-2000:].decode("utf-8", "replace")

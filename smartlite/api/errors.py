@@ -69,7 +69,7 @@ def error_body(error: SmartLiteError) -> dict[str, object]:
     """The JSON object of an error, ``{"error": {...}}``; every string in it can be encoded as UTF-8."""
     if error.status_code == HTTPStatus.INTERNAL_SERVER_ERROR:
         _logger.error("%s: %s", type(error).__name__, error, exc_info=error)
-        message, param = inspect.getdoc(type(error)) or "The server had an error.", None
+        message, param = _first_line(error), None
     else:
         message, param = error.message, error.param
     body = ErrorBody(
@@ -158,3 +158,8 @@ def _first_of_ours(group: BaseExceptionGroup[BaseException]) -> SmartLiteError |
 
 def _encodable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _first_line(error: Exception) -> str:
+    """Of the class' docstring: what follows it is for people who read the code."""
+    return (inspect.getdoc(type(error)) or "The server had an error.").partition("\n")[0]

@@ -22,19 +22,18 @@ class Needs:
         self.scope = scope
 
     async def __call__(self, request: Request) -> None:
-        """Raises PermissionDenied (403), Unauthorized (401), or RateLimited (429) where a model would work for it."""
+        """Raises PermissionDenied (403), Unauthorized (401), or RateLimited (429)."""
         principal = principal_of(request)
         decide(principal, self.scope)
-        if self.scope in INFERENCE:
-            await spending_of(request).admit(principal)
+        await spending_of(request).admit(principal, is_light=self.scope not in INFERENCE)
 
 
 class NeedsPrincipal:
     """A dependency that lets everybody pass whose credential was accepted, whatever it grants."""
 
     async def __call__(self, request: Request) -> None:
-        """Raises Unauthorized (401)."""
-        principal_of(request)
+        """Raises Unauthorized (401), or RateLimited (429)."""
+        await spending_of(request).admit(principal_of(request), is_light=True)
 
 
 class Public:

@@ -17,6 +17,12 @@ def keep_principal(scope: Scope, principal: Principal) -> None:
     scope.setdefault("state", {})[_KEY] = principal
 
 
+def kept_principal(scope: Scope) -> Principal | None:
+    """Who asks, as far as it was found out."""
+    found = scope.get("state", {}).get(_KEY)
+    return found if isinstance(found, Principal) else None
+
+
 def principal_of(request: Request) -> Principal:
     """Who sent this request.
 
@@ -24,8 +30,8 @@ def principal_of(request: Request) -> Principal:
         Unauthorized: 401, authentication is on and nobody has found out; a route that the middleware does not cover is
             closed, not open.
     """
-    found = request.scope.get("state", {}).get(_KEY)
-    if isinstance(found, Principal):
+    found = kept_principal(request.scope)
+    if found is not None:
         return found
     if request.app.state.services.authenticator is None:
         return ANONYMOUS_ADMIN

@@ -1,10 +1,11 @@
-"""What one request takes of its key's limits, as its route tells it, and the headers that say where they stand.
+"""What one request takes of the limits it is under and what it used, as its route tells it; and the headers for it.
 
-Must not know which limits there are numbers for, nor who counts. Without limits everything here does nothing.
+Must not know which limits there are numbers for, nor who counts or records. Without limits nothing is refused.
 """
 
 import asyncio
 import math
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -12,10 +13,11 @@ from fastapi import Request
 from starlette.types import Scope
 
 from smartlite.api.errors import CLIENT_CLOSED_REQUEST
-from smartlite.auth.rate_limit import RENEW_EVERY_S, Limits, Reservation, joined
-from smartlite.domain.limits import LimitKind, Standing
+from smartlite.auth.rate_limit import RENEW_EVERY_S, Limits, Reservation
+from smartlite.domain.limits import LimitKind, Period, Standing
 from smartlite.domain.principal import Principal
-from smartlite.errors import AudioLimited, CharactersLimited, RateLimited, TokensLimited
+from smartlite.domain.usage import ModelUsage
+from smartlite.errors import AudioLimited, CharactersLimited, QuotaExceeded, RateLimited, TokensLimited
 
 CHARACTERS_PER_TOKEN: Final = 4
 """Of English, about."""
@@ -29,7 +31,6 @@ _BYTES_PER_S: Final = 2_000
 _KEY: Final = "spending"
 _BUSY_RETRY_S: Final = 1.0
 _ERRORS: Final[dict[LimitKind, type[RateLimited]]] = {
-    LimitKind.REQUESTS: RateLimited,
     LimitKind.TOKENS: TokensLimited,
     LimitKind.AUDIO_SECONDS: AudioLimited,
     LimitKind.CHARACTERS: CharactersLimited,
@@ -46,15 +47,39 @@ class Spending:
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits
         self._principal: Principal | None = None
+        self._is_light = False
         self._reservations: list[Reservation] = []
-        self._reserved: set[LimitKind] = set()
-        self._used: dict[LimitKind, float] = {}
-        self._renewer: asyncio.Task[None] | None = None
-        self.headers: dict[str, str] = {}
-        """What the answer tells of every limit that was touched."""
+        self._used: dict[str, ModelUsage] = {}
+        self._renewers: list[asyncio.Task[None]] = []
+        self._tightest: dict[str, Standing] = {}
+        self._retry: dict[str, str] = {}
 
-    async def admit(self, principal: Principal) -> None:
+    @property
+    def used(self) -> Sequence[ModelUsage]:
+        """What was used so far, one for each model."""
+        return tuple(self._used.values())
+
+    @property
+    def retry_headers(self) -> dict[str, str]:
+        """Whether and when to come again, where it was refused."""
+        return self._retry
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """What the answer tells of every limit that was touched: of several of a kind the one with the least left."""
+        if self._is_light and self._reservations:
+            (only,) = self._reservations
+            if not only.headers:
+                only.headers.extend(_written(self._tightest))
+            return only.headers
+        return _written(self._tightest)
+
+    async def admit(self, principal: Principal, *, is_light: bool = False) -> None:
         """Take one request, and a place among those that run at the same time; once, however often it is called.
+
+        Args:
+            principal: Who asks.
+            is_light: Whether no model works for it: it takes no place then.
 
         Raises:
             RateLimited: 429.
@@ -62,31 +87,23 @@ class Spending:
         """
         if self._limits is None or self._principal is not None:
             return
-        self._principal = principal
-        reservation = await self._limits.reserve(principal, {LimitKind.REQUESTS: 1.0}, is_running=True)
-        self._keep(reservation)
-        if reservation.lease_id is not None:
-            self._renewer = asyncio.create_task(_renew_for_ever(self._limits, reservation))
+        self._principal, self._is_light = principal, is_light
+        self._keep(await (self._limits.admit_light(principal) if is_light else self._limits.admit(principal)))
 
-    async def reserve(self, *, tokens: float = 0.0, audio_s: float = 0.0, characters: float = 0.0) -> None:
-        """Take what the work may need at the most, before it is begun.
+    async def reserve(self, *wanted: ModelUsage) -> None:
+        """Take what the work may need at the most of each model, before it is begun.
 
         Raises:
             RateLimited: 429, nothing was taken.
             Unavailable: 503, see ``admit``.
         """
-        if self._limits is None or self._principal is None:
-            return
-        costs = {kind: amount for kind, amount in _by_kind(tokens, audio_s, characters).items() if amount > 0}
-        if costs:
-            self._keep(await self._limits.reserve(self._principal, costs))
-            self._reserved |= costs.keys()
+        if self._limits is not None and self._principal is not None:
+            self._keep(await self._limits.reserve(self._principal, [each for each in wanted if each.model]))
 
-    def use(self, *, tokens: float = 0.0, audio_s: float = 0.0, characters: float = 0.0) -> None:
+    def use(self, used: ModelUsage) -> None:
         """Note what was really used; adds up."""
-        for kind, amount in _by_kind(tokens, audio_s, characters).items():
-            if amount > 0:
-                self._used[kind] = self._used.get(kind, 0.0) + amount
+        before = self._used.get(used.model)
+        self._used[used.model] = used if before is None else before + used
 
     async def finish(self, status: int | None) -> None:
         """Settle. What a request that was refused took is given back but for the request; what ended without telling
@@ -95,39 +112,48 @@ class Spending:
         Args:
             status: Of the answer; None where there was none.
         """
-        if self._renewer is not None:
-            self._renewer.cancel()
-        if self._limits is None or not self._reservations:
+        for renewer in self._renewers:
+            renewer.cancel()
+        if self._limits is None or self._principal is None or (self._is_light and not self._used):
             return
-        # Whoever hangs up twice must not take the settlement with them.
         is_refused = status is not None and status >= 400 and status != CLIENT_CLOSED_REQUEST
-        await asyncio.shield(self._settle(self._limits, is_refused=is_refused))
-
-    async def _settle(self, limits: Limits, *, is_refused: bool) -> None:
-        left = {**(dict.fromkeys(self._reserved, 0.0) if is_refused else {}), **self._used}
-        # Two where the replica lost Redis between them; what was not reserved at all is settled with the last.
-        *others, last = joined(self._reservations)
-        for reservation in others:
-            kinds = {ask.kind for ask in reservation.asks} & left.keys()
-            await limits.settle(reservation, {kind: left.pop(kind) for kind in kinds})
-        await limits.settle(last, left)
+        settlement = self._limits.settle(self._principal, self._reservations, self.used, is_over=is_refused)
+        # Whoever hangs up twice must not take the settlement with them.
+        await asyncio.shield(asyncio.ensure_future(settlement))
 
     def _keep(self, reservation: Reservation) -> None:
-        standings = reservation.answer.standings
-        for kind, standing in standings.items():
-            self.headers |= _headers(kind, standing)
-        if reservation.answer.is_given:
+        answer = reservation.answer
+        if not reservation.headers:
+            for standing in answer.standings:
+                self._show(standing)
+        if answer.is_given:
             self._reservations.append(reservation)
+            if reservation.leases and self._limits is not None:
+                self._renewers.append(asyncio.create_task(_renew_for_ever(self._limits, reservation)))
             return
-        refused = max(standings, key=lambda kind: standings[kind].retry_after_s, default=None)
-        wait_s = standings[refused].retry_after_s if refused else 0.0
-        self.headers["retry-after"] = str(math.ceil(wait_s or _BUSY_RETRY_S))
+        refused = max(answer.standings, key=lambda standing: standing.retry_after_s, default=None)
+        wait_s = refused.retry_after_s if refused else 0.0
+        self._retry = {"retry-after": str(math.ceil(wait_s or _BUSY_RETRY_S)), "x-should-retry": "true"}
         if refused is None or not wait_s:
-            raise RateLimited("Too many requests of this key run at the same time; try again when one has ended.")
-        limit = standings[refused].limit
-        raise _ERRORS[refused](
-            f"Rate limit reached: {limit} {refused.replace('-', ' ')} per minute. Try again in {duration(wait_s)}."
+            raise RateLimited("Too many requests run at the same time; try again when one has ended.")
+        ask = refused.ask
+        if ask.period is not Period.MINUTE:
+            self._retry["x-should-retry"] = "false"
+            raise QuotaExceeded(
+                f"The budget of this {ask.period} is used up: {ask.limit} {_unit(ask.kind)}. "
+                f"It begins anew in {duration(wait_s)}."
+            )
+        raise _ERRORS.get(ask.kind, RateLimited)(
+            f"Rate limit reached: {ask.limit} {_unit(ask.kind)} per minute. Try again in {duration(wait_s)}."
         )
+
+    def _show(self, standing: Standing) -> None:
+        ask = standing.ask
+        name = str(ask.kind) if ask.period is Period.MINUTE else f"{ask.kind}-{ask.period}"
+        other = self._tightest.get(name)
+        is_same = other is not None and other.ask.counter == ask.counter
+        if other is None or is_same or (standing.remaining, -standing.reset_s) < (other.remaining, -other.reset_s):
+            self._tightest[name] = standing
 
 
 def begin_spending(scope: Scope, limits: Limits | None) -> Spending:
@@ -137,10 +163,15 @@ def begin_spending(scope: Scope, limits: Limits | None) -> Spending:
     return spending
 
 
+def kept_spending(scope: Scope) -> Spending | None:
+    """The takings of the request that has this ASGI scope, if they were begun."""
+    found = scope.get("state", {}).get(_KEY)
+    return found if isinstance(found, Spending) else None
+
+
 def spending_of(request: Request) -> Spending:
     """The takings of this request; ones that do nothing where nothing is limited."""
-    found = request.scope.get("state", {}).get(_KEY)
-    return found if isinstance(found, Spending) else begin_spending(request.scope, None)
+    return kept_spending(request.scope) or begin_spending(request.scope, None)
 
 
 def most_audio_s(data: bytes, longest_s: float) -> float:
@@ -163,16 +194,20 @@ def duration(seconds: float) -> str:
     return f"{minutes}m{rest}s"
 
 
-def _by_kind(tokens: float, audio_s: float, characters: float) -> dict[LimitKind, float]:
-    return {LimitKind.TOKENS: tokens, LimitKind.AUDIO_SECONDS: audio_s, LimitKind.CHARACTERS: characters}
+def _written(standings: Mapping[str, Standing]) -> list[tuple[bytes, bytes]]:
+    found: list[tuple[bytes, bytes]] = []
+    for name, standing in standings.items():
+        for what, value in (
+            ("limit", str(standing.ask.limit)),
+            ("remaining", str(standing.remaining)),
+            ("reset", duration(standing.reset_s)),
+        ):
+            found.append((f"x-ratelimit-{what}-{name}".encode(), value.encode()))
+    return found
 
 
-def _headers(kind: LimitKind, standing: Standing) -> dict[str, str]:
-    return {
-        f"x-ratelimit-limit-{kind}": str(standing.limit),
-        f"x-ratelimit-remaining-{kind}": str(standing.remaining),
-        f"x-ratelimit-reset-{kind}": duration(standing.reset_s),
-    }
+def _unit(kind: LimitKind) -> str:
+    return "micro-units of cost" if kind is LimitKind.COST else kind.replace("-", " ")
 
 
 def _wav_bytes_per_s(data: bytes) -> int:

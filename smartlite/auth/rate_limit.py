@@ -1,82 +1,75 @@
-"""What each key may take a minute, reserved before the work and settled after it. Must not know HTTP or Redis.
+"""What a request takes of every limit that it is under: reserved before the work, settled after it.
 
-Where nobody can count for all replicas, each counts a share of every limit by itself, or nobody gets anything,
-whichever the operator chose. An amount that is larger than a whole limit counts as the whole limit until the truth is
-known: it waits until nothing else is taken, and what it took beyond is waited for afterwards.
+Must not know HTTP or Redis. Where nobody can count for all replicas, each counts a share of every limit by itself, or
+nothing is given, whichever is set for the limit. An amount that is larger than a whole limit a minute counts as the
+whole limit until the truth is known: it waits until nothing else is taken, and what it took beyond is waited for
+afterwards.
 """
 
-import ipaddress
 import logging
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Final, Literal
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from typing import Final
 
+from smartlite.auth.addresses import network_of
+from smartlite.auth.allowances import Allowances, PriceOf, Rule, closed_of, ends_in_s, first_day, rules_of
 from smartlite.auth.local_limiter import LocalLimiter
+from smartlite.auth.noted import utc_now
+from smartlite.auth.recent import Recent
 from smartlite.auth.shared_limiter import LEASE_S, SharedLimiter
-from smartlite.config import Settings
 from smartlite.domain.ids import new_id
-from smartlite.domain.limits import Amounts, Answer, Ask, LeaseAsk, LimitKind
+from smartlite.domain.limits import Answer, Ask, LeaseAsk, LimitKind, Period, Quota, WithoutRedis
 from smartlite.domain.principal import Principal
+from smartlite.domain.usage import ModelUsage
 from smartlite.errors import Unavailable
 from smartlite.storage.redis import RedisUnavailable
 
 _logger = logging.getLogger(__name__)
 
 RENEW_EVERY_S: Final = LEASE_S / 3
-_IPV6_PREFIX: Final = 64
-"""One customer's network; whoever has it has every address in it."""
+_BLOCK_SHARE: Final = 500
+"""Of a limit of requests, so many parts are taken at once for requests that no model works for: see ``admit_light``."""
+_BLOCK_LIVES_S: Final = 1.0
+_MAX_PRINCIPALS: Final = 10_000
 
-
-@dataclass(frozen=True, slots=True)
-class Allowances:
-    """What one key may take in a minute; 0: as much as it wants."""
-
-    requests: int = 0
-    tokens: int = 0
-    audio_seconds: int = 0
-    characters: int = 0
-    concurrent: int = 0
-    """Requests that run at the same time."""
-    unknown: int = 0
-    """Credentials of one client address that are refused, a minute."""
-
-    @classmethod
-    def of(cls, settings: Settings) -> "Allowances":
-        """As the operator set them."""
-        return cls(
-            settings.rate_limit_requests_per_minute,
-            settings.rate_limit_tokens_per_minute,
-            settings.rate_limit_audio_seconds_per_minute,
-            settings.rate_limit_characters_per_minute,
-            settings.rate_limit_concurrent,
-            settings.rate_limit_unknown_per_minute,
-        )
-
-    def limit(self, kind: LimitKind) -> int:
-        """Of one kind."""
-        match kind:
-            case LimitKind.REQUESTS:
-                return self.requests
-            case LimitKind.TOKENS:
-                return self.tokens
-            case LimitKind.AUDIO_SECONDS:
-                return self.audio_seconds
-            case LimitKind.CHARACTERS:
-                return self.characters
+Spent = Callable[[Rule, date], Awaitable[float]]
+"""What was used of a limit since a day, as the database has it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
     """What was taken before the work; or, where it was not given, where the limits stand."""
 
-    subject: str
-    asks: tuple[Ask, ...]
-    """Of the kinds that are limited, as they were counted."""
     answer: Answer
-    lease_id: str | None = None
-    """Of one request at the same time; ``Limits.settle`` gives it back."""
+    asks: tuple[Ask, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    """Of the asks, in their order."""
+    leases: tuple[LeaseAsk, ...] = ()
     is_local: bool = False
     """Whether this replica counted by itself."""
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    """What tells of it, once somebody has written that down: many requests may share it."""
+
+
+@dataclass(slots=True)
+class _Block:
+    left: int
+    until_s: float
+    reservation: Reservation
+    """What every request of it is answered."""
+
+
+QuotasOf = Callable[[Principal], Awaitable[Sequence[Quota]]]
+"""Which limits were set for somebody; the same object as long as they are the same."""
+
+
+async def _no_quotas(_principal: Principal) -> tuple[Quota, ...]:
+    return ()
+
+
+async def _nothing_spent(_rule: Rule, _first: date) -> float:
+    return 0.0
 
 
 @dataclass(slots=True)
@@ -87,62 +80,128 @@ class Limits:
     shared: SharedLimiter | None
     """None: there is no Redis, as if it never answered."""
     local: LocalLimiter = field(default_factory=LocalLimiter)
-    without_redis: Literal["local", "closed"] = "local"
-    """What happens where nobody can count for all replicas: each counts by itself, or nobody gets anything."""
+    without_redis: WithoutRedis = "local"
+    """Of the limits of the settings."""
+    price_of: PriceOf = lambda _used: 0
+    spent: Spent = _nothing_spent
+    quotas: QuotasOf = _no_quotas
+    clock: Callable[[], datetime] = utc_now
     _is_degraded: bool = False
+    _rules: Recent[str, tuple[Sequence[Quota], tuple[Rule, ...]]] = field(
+        default_factory=lambda: Recent(_MAX_PRINCIPALS)
+    )
+    _taking: set[str] = field(default_factory=set)
+    _blocks: Recent[str, _Block] = field(default_factory=lambda: Recent(_MAX_PRINCIPALS))
 
-    async def reserve(self, principal: Principal, costs: Amounts, *, is_running: bool = False) -> Reservation:
-        """Take what a request is going to take, all of it or nothing.
-
-        Args:
-            principal: Whose limits: the key's, or the user's where the credential was no key.
-            costs: What it takes of each; a guess at the most is settled later.
-            is_running: Whether it also counts as one of the requests that run at the same time, until it is settled.
+    async def admit(self, principal: Principal) -> Reservation:
+        """Take one request, and a place among those that run at the same time.
 
         Raises:
-            Unavailable: 503, nobody can count, and the operator chose that nobody gets anything then.
+            Unavailable: 503, nobody can count, and nothing is given under one of the limits then.
         """
-        asks = self._asks(costs, is_estimate=True)
-        concurrent = self.allowances.concurrent
-        lease = LeaseAsk(new_id("lease"), concurrent) if is_running and concurrent else None
-        return await self._take(_subject(principal), asks, lease)
+        rules = [rule for rule in await self.rules(principal) if rule.model is None]
+        running = [rule for rule in rules if rule.kind is LimitKind.CONCURRENT]
+        return await self._take([(rule, 1.0) for rule in rules if rule.kind is LimitKind.REQUESTS], running)
 
-    async def settle(self, reservation: Reservation, true_costs: Amounts) -> None:
-        """Count what a request really took, and give back its place among those that run at the same time.
+    async def admit_light(self, principal: Principal) -> Reservation:
+        """Take one request that no model works for.
 
-        Never fails: what could not be settled stays as it was reserved, and the place is given up within LEASE_S.
+        Of a large limit several are taken at once, and what is left of them is given to those that follow within a
+        second: most such requests cost no exchange with Redis, and no limit is ever exceeded for it. Where nobody can
+        count for all replicas, each counts: whoever looks after the platform must not be shut out.
+        """
+        name = _name(principal)
+        now_s = self.clock().timestamp()
+        block = self._blocks.get(name)
+        if block is not None and block.left and now_s < block.until_s:
+            block.left -= 1
+            return block.reservation
+        rules = [rule for rule in await self.rules(principal) if rule.model is None and rule.kind is LimitKind.REQUESTS]
+        if not rules:
+            return Reservation(Answer(()))
+        size = min(rule.limit for rule in rules) // _BLOCK_SHARE
+        if size > 1 and name not in self._taking:
+            self._taking.add(name)
+            try:
+                found = await self._take([(rule, float(size)) for rule in rules], is_closable=False)
+            finally:
+                self._taking.discard(name)
+            if found.answer.is_given:
+                block = _Block(size - 1, now_s + _BLOCK_LIVES_S, Reservation(found.answer))
+                self._blocks.put(name, block)
+                return block.reservation
+        return await self._take([(rule, 1.0) for rule in rules], is_closable=False)
+
+    async def reserve(self, principal: Principal, wanted: Sequence[ModelUsage]) -> Reservation:
+        """Take what the work may need at the most, all of it or nothing.
 
         Args:
-            reservation: Of this request.
-            true_costs: What is absent stays as it was reserved; what was not reserved is taken now.
+            principal: Whose limits.
+            wanted: Of each model; a guess at the most is settled later.
+
+        Raises:
+            Unavailable: 503, see ``admit``.
         """
-        if not reservation.answer.is_given:
-            return
-        reserved: dict[LimitKind, float] = {}
-        for ask in reservation.asks:
-            reserved[ask.kind] = reserved.get(ask.kind, 0.0) + ask.amount
-        changes = tuple(
-            Ask(ask.kind, ask.limit, more)
-            for ask in self._asks(true_costs, is_estimate=False)
-            if (more := ask.amount - reserved.get(ask.kind, 0.0))
-        )
-        subject, lease_id = reservation.subject, reservation.lease_id
-        self.local.note(subject, changes)
-        if lease_id is not None:
-            self.local.release(subject, lease_id)
-        if self.shared is None or reservation.is_local or not (changes or lease_id):
+        models = {used.model for used in wanted}
+        takes: list[tuple[Rule, float]] = []
+        running: list[Rule] = []
+        for rule in await self.rules(principal):
+            if rule.kind is LimitKind.CONCURRENT:
+                running += [rule] if rule.model in models else []
+            elif rule.kind is LimitKind.REQUESTS:
+                takes += [(rule, 1.0)] if rule.model in models else []
+            elif amount := rule.amount(wanted, self.price_of):
+                takes.append((rule, min(amount, rule.limit) if rule.period is Period.MINUTE else amount))
+        return await self._take(takes, running)
+
+    async def settle(
+        self, principal: Principal, reservations: Sequence[Reservation], used: Sequence[ModelUsage], *, is_over: bool
+    ) -> None:
+        """Count what a request really took, and give back its places among those that run at the same time.
+
+        Never fails: what could not be settled stays as it was reserved, and a place is given up within LEASE_S.
+
+        Args:
+            principal: Whose limits.
+            reservations: Of this request.
+            used: What is absent stays as it was reserved; what was not reserved is taken now.
+            is_over: Whether what is absent was not used at all.
+        """
+        now = self.clock()
+        try:
+            rules = await self.rules(principal)
+        except Unavailable:
+            rules = ()  # what was reserved stays so
+        given = [each for each in reservations if each.answer.is_given]
+        reserved = {rule: ask for each in given for rule, ask in zip(each.rules, each.asks, strict=True)}
+        changes: list[Ask] = []
+        for rule in rules:
+            if rule.kind in {LimitKind.REQUESTS, LimitKind.CONCURRENT}:
+                continue
+            ask = reserved.get(rule)
+            amount = rule.amount(used, self.price_of)
+            if not amount and not is_over:
+                continue
+            if more := amount - (ask.amount if ask else 0.0):
+                changes.append(replace(ask, amount=more, seed=None) if ask else self._ask(rule, more, now))
+        leases = [lease for each in given for lease in each.leases]
+        is_local = any(each.is_local for each in given)
+        self.local.note(changes, is_alone=is_local)
+        for lease in leases:
+            self.local.release(lease)
+        if self.shared is None or is_local or not (changes or leases):
             return
         try:
-            await self.shared.settle(subject, changes, lease_id)
+            await self.shared.settle(changes, leases)
         except RedisUnavailable as error:
             self._degrade(error)
 
     async def renew(self, reservation: Reservation) -> None:
-        """Keep a request's place for another while; to be done every RENEW_EVERY_S."""
-        if self.shared is None or reservation.lease_id is None or reservation.is_local:
+        """Keep a request's places for another while; to be done every RENEW_EVERY_S."""
+        if self.shared is None or not reservation.leases or reservation.is_local:
             return
         try:
-            await self.shared.renew(reservation.subject, reservation.lease_id)
+            await self.shared.renew(reservation.leases)
         except RedisUnavailable as error:
             self._degrade(error)
 
@@ -153,36 +212,71 @@ class Limits:
             address: The client's IP address; networks of one IPv6 customer count as one.
         """
         limit = self.allowances.unknown
-        asks = (Ask(LimitKind.REQUESTS, limit, 1.0),) if limit else ()
-        return await self._take(f"refused-{_network(address)}", asks, None, is_closable=False)
-
-    def _asks(self, costs: Amounts, *, is_estimate: bool) -> tuple[Ask, ...]:
-        return tuple(
-            Ask(kind, limit, min(amount, limit) if is_estimate else amount)
-            for kind, amount in costs.items()
-            if (limit := self.allowances.limit(kind))
+        if not limit:
+            return Reservation(Answer(()))
+        subject = f"refused-{network_of(address)}"
+        return await self._take(
+            [(Rule("address", subject, LimitKind.REQUESTS, limit, Period.MINUTE, None, "local"), 1.0)]
         )
 
+    async def look(self, principal: Principal) -> Reservation:
+        """Where everything stands that is counted, and take nothing."""
+        counted = [rule for rule in await self.rules(principal) if rule.kind is not LimitKind.CONCURRENT]
+        return await self._take([(rule, 0.0) for rule in counted], is_closable=False)
+
+    async def rules(self, principal: Principal) -> tuple[Rule, ...]:
+        """Every limit that somebody is under."""
+        quotas = await self.quotas(principal)
+        name = _name(principal)
+        known = self._rules.get(name)
+        if known is not None and known[0] is quotas:
+            return known[1]
+        rules = rules_of(principal, quotas, self.allowances, self.without_redis)
+        self._rules.put(name, (quotas, rules))
+        return rules
+
     async def _take(
-        self, subject: str, asks: Sequence[Ask], lease: LeaseAsk | None, *, is_closable: bool = True
+        self, takes: Sequence[tuple[Rule, float]], running: Sequence[Rule] = (), *, is_closable: bool = True
     ) -> Reservation:
-        asks = tuple(asks)
-        lease_id = lease.id if lease else None
-        if not asks and lease is None:
-            return Reservation(subject, asks, Answer({}))
+        if not takes and not running:
+            return Reservation(Answer(()))
+        now = self.clock()
+        rules = tuple(rule for rule, _ in takes)
+        asks = tuple(self._ask(rule, amount, now) for rule, amount in takes)
+        leases = tuple(LeaseAsk(rule.counter(now.date()), new_id("lease"), rule.limit) for rule in running)
         try:
-            answer = await self._shared().take(subject, asks, lease)
+            answer = await self._shared().take(asks, leases)
+            if answer.unseeded:
+                asks = await self._seeded(rules, asks, now)
+                answer = await self._shared().take(asks, leases)
         except RedisUnavailable as error:
             self._degrade(error)
-            if is_closable and self.without_redis == "closed":
+            if is_closable and closed_of((*rules, *running)) is not None:
                 raise Unavailable("Limits cannot be checked for now.") from error
-            return Reservation(subject, asks, self.local.take(subject, asks, lease), lease_id, is_local=True)
-        if self._is_degraded:
-            self._is_degraded = False
-            _logger.warning("Redis answers again: limits are counted for all replicas together")
+            answer = self.local.take(asks, leases)
+            if answer.unseeded:
+                asks = await self._seeded(rules, asks, now)
+                answer = self.local.take(asks, leases)
+            return Reservation(answer, asks, rules, leases, is_local=True)
+        self._recover()
         if answer.is_given:
-            self.local.note(subject, asks, lease)
-        return Reservation(subject, asks, answer, lease_id)
+            self.local.note(asks, leases)
+        return Reservation(answer, asks, rules, leases)
+
+    async def _seeded(self, rules: Sequence[Rule], asks: Sequence[Ask], now: datetime) -> tuple[Ask, ...]:
+        today = now.astimezone(UTC).date()
+        return tuple(
+            [
+                ask
+                if ask.period is Period.MINUTE
+                else replace(ask, seed=await self.spent(rule, first_day(rule.period, today)))
+                for rule, ask in zip(rules, asks, strict=True)
+            ]
+        )
+
+    def _ask(self, rule: Rule, amount: float, now: datetime) -> Ask:
+        today = now.astimezone(UTC).date()
+        return Ask(rule.counter(today), rule.kind, rule.limit, amount, rule.period, ends_in_s(rule.period, now))
 
     def _shared(self) -> SharedLimiter:
         if self.shared is None:
@@ -192,39 +286,15 @@ class Limits:
     def _degrade(self, error: RedisUnavailable) -> None:
         if not self._is_degraded:
             self._is_degraded = True
-            _logger.warning(
-                "Redis does not answer: limits are %s",
-                "counted by each replica" if self.without_redis == "local" else "closed, nobody gets anything",
-                extra={"reason": repr(error.__cause__ or error)},
-            )
+            reason = {"reason": repr(error.__cause__ or error)}
+            _logger.warning("Redis does not answer: each replica counts limits, or they are closed", extra=reason)
+
+    def _recover(self) -> None:
+        if self._is_degraded:
+            self._is_degraded = False
+            self.local.forget_sums()
+            _logger.warning("Redis answers again: limits are counted for all replicas together")
 
 
-def joined(reservations: Iterable[Reservation]) -> list[Reservation]:
-    """The same reservations of one request with those put together that one call can settle."""
-    by_place: dict[tuple[str, bool], Reservation] = {}
-    for each in reservations:
-        if not each.answer.is_given:
-            continue
-        other = by_place.get((each.subject, each.is_local))
-        if other is not None:
-            each = Reservation(  # noqa: PLW2901
-                each.subject, other.asks + each.asks, each.answer, other.lease_id or each.lease_id, each.is_local
-            )
-        by_place[each.subject, each.is_local] = each
-    return list(by_place.values())
-
-
-def _subject(principal: Principal) -> str:
-    return principal.key_id or principal.user_id or "nobody"
-
-
-def _network(address: str) -> str:
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return "unknown"
-    if found.version == 4:
-        return str(found)
-    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
-        return str(found.ipv4_mapped)
-    return str(ipaddress.ip_network((found, _IPV6_PREFIX), strict=False).network_address)
+def _name(principal: Principal) -> str:
+    return f"{principal.key_id}|{principal.user_id}|{principal.organization_id}"

@@ -50,6 +50,8 @@ class ApiKey:
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
     last_used_at: datetime | None = None
+    organization_id: str | None = None
+    """What is done with it is done for this organisation; None: for its user alone."""
 
 
 @dataclass(frozen=True, slots=True)

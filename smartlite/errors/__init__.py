@@ -6,23 +6,32 @@ Must not know who raises or who renders. The tree, with the status that each bra
     ├── ClientError               400
     │   ├── InvalidRequest        400: InvalidJSON, InvalidMultipart, MissingParameter, InvalidType,
     │   │                              UnsupportedParameter, TextEmpty, TextTooLong, ContextLengthExceeded,
-    │   │                              VoiceNotFound, AudioEmpty, AlreadyExists, InvalidGrant
-    │   ├── Unauthorized          401: SignInRefused
-    │   ├── PermissionDenied      403
+    │   │                              VoiceNotFound, AudioEmpty, AlreadyExists, InvalidGrant,
+    │   │                              InvalidIdempotencyKey,
+    │   │                              UnauthorizedClient, UnsupportedGrantType, UnsupportedResponseType,
+    │   │                              InvalidScope, AccessDenied, ExternalSignInFailed
+    │   ├── Unauthorized          401: SignInRefused, InvalidClient, OrganizationMismatch
+    │   ├── PermissionDenied      403: ExternalSignInRefused
     │   ├── OriginNotAllowed      403
     │   ├── NotFound              404: ModelNotFound
     │   ├── MethodNotAllowed      405
+    │   ├── IdempotencyInProgress 409
+    │   ├── LastOwner             409
     │   ├── RequestTooLarge       413: AudioTooLong, AudioTooLarge
     │   ├── UnsupportedMediaType  415
     │   ├── HostNotAllowed        421
     │   └── Unprocessable         422: AudioInvalid, AudioNotFinite, SampleRateUnsupported,
-    │                                  ChannelsUnsupported, NoSpeech, PasswordRefused
+    │                                  ChannelsUnsupported, NoSpeech, PasswordRefused,
+    │                                  IdempotencyKeyReused
     ├── Overloaded                429: TooManySignIns
-    ├── RateLimited               429: TokensLimited, AudioLimited, CharactersLimited
+    ├── RateLimited               429: TokensLimited, AudioLimited, CharactersLimited, QuotaExceeded
     ├── EngineFailed              500
     ├── ConfigurationError        500
     ├── ModelStoreError           500: ChecksumMismatch, SourceUnavailable
-    ├── Unavailable               503: ModelNotReady, ReplicaLost, DatabaseUnavailable, DatabaseOverloaded
+    ├── StorageCorrupt            502
+    ├── ProviderFailed            502
+    ├── Unavailable               503: ModelNotReady, ReplicaLost, DatabaseUnavailable, DatabaseOverloaded,
+    │                              JournalUnavailable, StorageUnavailable, ProviderUnavailable
     └── DeadlineExceeded          504
 """
 
@@ -38,16 +47,21 @@ from smartlite.errors.client import (
     ClientError,
     ContextLengthExceeded,
     HostNotAllowed,
+    IdempotencyInProgress,
+    IdempotencyKeyReused,
     InvalidGrant,
+    InvalidIdempotencyKey,
     InvalidJSON,
     InvalidMultipart,
     InvalidRequest,
     InvalidType,
+    LastOwner,
     MethodNotAllowed,
     MissingParameter,
     ModelNotFound,
     NoSpeech,
     NotFound,
+    OrganizationMismatch,
     OriginNotAllowed,
     PasswordRefused,
     PermissionDenied,
@@ -62,6 +76,18 @@ from smartlite.errors.client import (
     UnsupportedParameter,
     VoiceNotFound,
 )
+from smartlite.errors.oauth import (
+    AccessDenied,
+    ExternalSignInFailed,
+    ExternalSignInRefused,
+    InvalidClient,
+    InvalidScope,
+    ProviderFailed,
+    ProviderUnavailable,
+    UnauthorizedClient,
+    UnsupportedGrantType,
+    UnsupportedResponseType,
+)
 from smartlite.errors.server import (
     AudioLimited,
     CharactersLimited,
@@ -71,18 +97,23 @@ from smartlite.errors.server import (
     DatabaseUnavailable,
     DeadlineExceeded,
     EngineFailed,
+    JournalUnavailable,
     ModelNotReady,
     ModelStoreError,
     Overloaded,
+    QuotaExceeded,
     RateLimited,
     ReplicaLost,
     SourceUnavailable,
+    StorageCorrupt,
+    StorageUnavailable,
     TokensLimited,
     TooManySignIns,
     Unavailable,
 )
 
 __all__ = [
+    "AccessDenied",
     "AlreadyExists",
     "AudioEmpty",
     "AudioInvalid",
@@ -100,12 +131,21 @@ __all__ = [
     "DatabaseUnavailable",
     "DeadlineExceeded",
     "EngineFailed",
+    "ExternalSignInFailed",
+    "ExternalSignInRefused",
     "HostNotAllowed",
+    "IdempotencyInProgress",
+    "IdempotencyKeyReused",
+    "InvalidClient",
     "InvalidGrant",
+    "InvalidIdempotencyKey",
     "InvalidJSON",
     "InvalidMultipart",
     "InvalidRequest",
+    "InvalidScope",
     "InvalidType",
+    "JournalUnavailable",
+    "LastOwner",
     "MethodNotAllowed",
     "MissingParameter",
     "ModelNotFound",
@@ -113,10 +153,14 @@ __all__ = [
     "ModelStoreError",
     "NoSpeech",
     "NotFound",
+    "OrganizationMismatch",
     "OriginNotAllowed",
     "Overloaded",
     "PasswordRefused",
     "PermissionDenied",
+    "ProviderFailed",
+    "ProviderUnavailable",
+    "QuotaExceeded",
     "RateLimited",
     "ReplicaLost",
     "RequestTooLarge",
@@ -124,14 +168,19 @@ __all__ = [
     "SignInRefused",
     "SmartLiteError",
     "SourceUnavailable",
+    "StorageCorrupt",
+    "StorageUnavailable",
     "TextEmpty",
     "TextTooLong",
     "TokensLimited",
     "TooManySignIns",
     "Unauthorized",
+    "UnauthorizedClient",
     "Unavailable",
     "Unprocessable",
+    "UnsupportedGrantType",
     "UnsupportedMediaType",
     "UnsupportedParameter",
+    "UnsupportedResponseType",
     "VoiceNotFound",
 ]

@@ -96,6 +96,12 @@ class Unauthorized(ClientError):
     code = "invalid_api_key"
 
 
+class OrganizationMismatch(Unauthorized):
+    """The header OpenAI-Organization names one that this credential does not act for."""
+
+    code = "mismatched_organization"
+
+
 class SignInRefused(Unauthorized):
     """There is no such user, or it is another password; which of them nobody is told."""
 
@@ -141,6 +147,13 @@ class MethodNotAllowed(ClientError):
 
     status_code = 405
     code = "method_not_allowed"
+
+
+class LastOwner(ClientError):
+    """An organisation keeps at least one owner."""
+
+    status_code = 409
+    code = "last_owner"
 
 
 class RequestTooLarge(ClientError):
@@ -210,3 +223,23 @@ class PasswordRefused(Unprocessable):
     """This cannot become a password: too short, too long, or guessed first."""
 
     code = "password_refused"
+
+
+class InvalidIdempotencyKey(InvalidRequest):
+    """The header Idempotency-Key is none: 1 to 255 visible ASCII characters, once."""
+
+    code = "invalid_idempotency_key"
+
+
+class IdempotencyInProgress(ClientError):
+    """A request with this Idempotency-Key is still running; sent again later, it gets that one's answer."""
+
+    status_code = 409
+    code = "idempotency_in_progress"
+    retry_after_s = 1
+
+
+class IdempotencyKeyReused(Unprocessable):
+    """This Idempotency-Key came with another request before."""
+
+    code = "idempotency_key_reused"

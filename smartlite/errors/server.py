@@ -40,6 +40,13 @@ class CharactersLimited(RateLimited):
     type = "characters"
 
 
+class QuotaExceeded(RateLimited):
+    """A budget of a day or a month is used up; asking again before it ends is of no use."""
+
+    code = "insufficient_quota"
+    type = "insufficient_quota"
+
+
 class TooManySignIns(Overloaded):
     """Passwords were tried in vain too often, for this account or from this address."""
 
@@ -82,6 +89,13 @@ class DatabaseOverloaded(DatabaseUnavailable):
     retry_after_s = 1
 
 
+class JournalUnavailable(Unavailable):
+    """What is used cannot be recorded, so nothing more is given: the disk is full or fails."""
+
+    code = "journal_unavailable"
+    retry_after_s = 5
+
+
 class DeadlineExceeded(SmartLiteError):
     """A stage did not answer in time."""
 
@@ -118,3 +132,17 @@ class SourceUnavailable(ModelStoreError):
     """No source of a model could deliver its files."""
 
     code = "source_unavailable"
+
+
+class StorageUnavailable(Unavailable):
+    """The object store cannot be reached, is full, or does not answer in time."""
+
+    code = "storage_unavailable"
+    retry_after_s = 5
+
+
+class StorageCorrupt(SmartLiteError):
+    """A stored object is not what was stored, or the key that opens it is missing."""
+
+    status_code = 502
+    code = "storage_corrupt"

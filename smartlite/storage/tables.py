@@ -14,7 +14,7 @@ NAME_CHARACTERS: Final = 200
 ROLE_CHARACTERS: Final = 64
 USER_AGENT_CHARACTERS: Final = 200
 
-_ON_MYSQL: Final = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
+ON_MYSQL: Final = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
 
 
 class Table(DeclarativeBase):
@@ -27,14 +27,14 @@ class Table(DeclarativeBase):
             "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
         }
     )
-    __table_args__: Any = _ON_MYSQL
+    __table_args__: Any = ON_MYSQL
 
 
 class UserRow(Table):
     """A user."""
 
     __tablename__ = "users"
-    __table_args__ = (UniqueConstraint("email_key"), _ON_MYSQL)
+    __table_args__ = (UniqueConstraint("email_key"), ON_MYSQL)
 
     id: Mapped[str] = mapped_column(Identifier, primary_key=True)
     email: Mapped[str] = mapped_column(String(EMAIL_CHARACTERS))
@@ -50,7 +50,7 @@ class RoleRow(Table):
     """A role that an administrator made."""
 
     __tablename__ = "roles"
-    __table_args__ = (UniqueConstraint("name"), _ON_MYSQL)
+    __table_args__ = (UniqueConstraint("name"), ON_MYSQL)
 
     id: Mapped[str] = mapped_column(Identifier, primary_key=True)
     name: Mapped[str] = mapped_column(String(ROLE_CHARACTERS))
@@ -62,7 +62,7 @@ class UserRoleRow(Table):
     """A user has a role, named and not referred to: the roles that ship have no row."""
 
     __tablename__ = "user_roles"
-    __table_args__ = (Index(None, "role"), _ON_MYSQL)
+    __table_args__ = (Index(None, "role"), ON_MYSQL)
 
     user_id: Mapped[str] = mapped_column(Identifier, ForeignKey(UserRow.id, ondelete="CASCADE"), primary_key=True)
     role: Mapped[str] = mapped_column(String(ROLE_CHARACTERS), primary_key=True)
@@ -72,7 +72,12 @@ class ApiKeyRow(Table):
     """An API key."""
 
     __tablename__ = "api_keys"
-    __table_args__ = (UniqueConstraint("public_id"), Index(None, "user_id", "id"), _ON_MYSQL)
+    __table_args__ = (
+        UniqueConstraint("public_id"),
+        Index(None, "user_id", "id"),
+        Index(None, "organization_id", "id"),
+        ON_MYSQL,
+    )
 
     id: Mapped[str] = mapped_column(Identifier, primary_key=True)
     user_id: Mapped[str] = mapped_column(Identifier, ForeignKey(UserRow.id, ondelete="CASCADE"))
@@ -84,13 +89,14 @@ class ApiKeyRow(Table):
     expires_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     last_used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    organization_id: Mapped[str | None] = mapped_column(Identifier, ForeignKey("organizations.id", ondelete="CASCADE"))
 
 
 class SessionRow(Table):
     """Somebody signed in, and every refresh token that followed from it."""
 
     __tablename__ = "sessions"
-    __table_args__ = (Index(None, "user_id", "id"), _ON_MYSQL)
+    __table_args__ = (Index(None, "user_id", "id"), ON_MYSQL)
 
     id: Mapped[str] = mapped_column(Identifier, primary_key=True)
     user_id: Mapped[str] = mapped_column(Identifier, ForeignKey(UserRow.id, ondelete="CASCADE"))
@@ -112,7 +118,7 @@ class SigningKeyRow(Table):
     """A key that access tokens are signed with."""
 
     __tablename__ = "signing_keys"
-    __table_args__ = (_ON_MYSQL,)
+    __table_args__ = (ON_MYSQL,)
 
     id: Mapped[str] = mapped_column(Identifier, primary_key=True)
     algorithm: Mapped[str] = mapped_column(String(16))
@@ -125,7 +131,7 @@ class AuditRow(Table):
     """An entry of the audit log; refers to nothing, so that it outlives what it tells of."""
 
     __tablename__ = "audit_log"
-    __table_args__ = (Index(None, "at", "id"), Index(None, "actor_id", "at", "id"), _ON_MYSQL)
+    __table_args__ = (Index(None, "at", "id"), Index(None, "actor_id", "at", "id"), ON_MYSQL)
 
     id: Mapped[str] = mapped_column(Identifier, primary_key=True)
     at: Mapped[datetime] = mapped_column(UTCDateTime)

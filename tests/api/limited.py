@@ -10,9 +10,10 @@ from fastapi import FastAPI
 
 from smartlite.api.app import create_app
 from smartlite.api.services import Services
+from smartlite.auth.allowances import Allowances
 from smartlite.auth.authenticator import Authenticator
 from smartlite.auth.local_limiter import LocalLimiter
-from smartlite.auth.rate_limit import Allowances, Limits
+from smartlite.auth.rate_limit import Limits
 from smartlite.auth.scopes import BUILT_IN_ROLES
 from smartlite.domain.limits import LimitKind
 from smartlite.domain.principal import Principal
@@ -52,5 +53,5 @@ class Harness:
     async def left(self, kind: LimitKind) -> int:
         """What the key may still take."""
         principal = Principal("user_1", "key_0", (), frozenset(), "Ada")
-        reservation = await self.limits.reserve(principal, {kind: 0.0})
-        return reservation.answer.standings[kind].remaining
+        standings = (await self.limits.look(principal)).answer.standings
+        return next(standing.remaining for standing in standings if standing.ask.kind is kind)

@@ -6,19 +6,20 @@ from dataclasses import dataclass
 
 import pytest
 
+from smartlite.auth.allowances import Allowances
 from smartlite.auth.local_limiter import LocalLimiter
 from smartlite.auth.permissions import ANONYMOUS_ADMIN
-from smartlite.auth.rate_limit import Allowances, Limits, Reservation, joined
+from smartlite.auth.rate_limit import Limits
 from smartlite.auth.shared_limiter import SharedLimiter
 from smartlite.domain.limits import LimitKind
 from smartlite.domain.principal import Principal
+from smartlite.domain.usage import ModelUsage
 from smartlite.errors import Unavailable
 from smartlite.storage.breaker import CircuitBreaker
 from smartlite.storage.redis import RedisStore
 from tests.storage.redis_server import RedisServer
 
 LIMIT = 300
-REQUEST = {LimitKind.REQUESTS: 1.0}
 OPEN_S = 0.3
 
 
@@ -32,49 +33,57 @@ def local_limits(**allowances: int) -> Limits:
 
 
 async def left(limits: Limits, kind: LimitKind) -> int:
-    return (await limits.reserve(principal(), {kind: 0.0})).answer.standings[kind].remaining
+    standings = (await limits.look(principal())).answer.standings
+    return next(standing.remaining for standing in standings if standing.ask.kind is kind)
+
+
+def used(*, tokens: float = 0, audio_s: float = 0, characters: float = 0, model: str = "m") -> ModelUsage:
+    return ModelUsage(model, prompt_tokens=tokens, audio_input_s=audio_s, characters=characters)
 
 
 async def test_what_has_no_limit_is_given_and_not_counted() -> None:
-    reservation = await local_limits().reserve(principal(), {LimitKind.TOKENS: 1e9}, is_running=True)
-    assert reservation.answer.is_given
-    assert not reservation.answer.standings
+    for reservation in (
+        await local_limits().admit(principal()),
+        await local_limits().reserve(principal(), [used(tokens=1e9)]),
+    ):
+        assert reservation.answer.is_given
+        assert not reservation.answer.standings
 
 
 async def test_an_amount_larger_than_the_limit_waits_for_all_of_it_and_pays_the_rest_later() -> None:
     limits = local_limits(audio_seconds=60)
-    reservation = await limits.reserve(principal(), {LimitKind.AUDIO_SECONDS: 1800.0})
+    reservation = await limits.reserve(principal(), [used(audio_s=1800)])
     assert reservation.answer.is_given
     assert await left(limits, LimitKind.AUDIO_SECONDS) == 0
-    await limits.settle(reservation, {LimitKind.AUDIO_SECONDS: 20.0})
+    await limits.settle(principal(), [reservation], [used(audio_s=20)], is_over=False)
     assert await left(limits, LimitKind.AUDIO_SECONDS) == 40
 
 
 async def test_what_is_not_told_stays_as_it_was_reserved_and_what_was_not_reserved_is_taken() -> None:
     limits = local_limits(tokens=100, characters=100)
-    reservation = await limits.reserve(principal(), {LimitKind.TOKENS: 30.0})
-    await limits.settle(reservation, {LimitKind.CHARACTERS: 10.0})
+    reservation = await limits.reserve(principal(), [used(tokens=30)])
+    await limits.settle(principal(), [reservation], [used(characters=10)], is_over=False)
     assert (await left(limits, LimitKind.TOKENS), await left(limits, LimitKind.CHARACTERS)) == (70, 90)
 
 
 async def test_what_was_refused_is_not_settled() -> None:
     limits = local_limits(tokens=100, characters=100)
-    await limits.reserve(principal(), {LimitKind.TOKENS: 100.0})
-    refused = await limits.reserve(principal(), {LimitKind.TOKENS: 1.0, LimitKind.CHARACTERS: 50.0})
-    await limits.settle(refused, {LimitKind.CHARACTERS: 0.0, LimitKind.TOKENS: 0.0})
+    await limits.reserve(principal(), [used(tokens=100)])
+    refused = await limits.reserve(principal(), [used(tokens=1, characters=50)])
+    await limits.settle(principal(), [refused], [], is_over=True)
     assert (await left(limits, LimitKind.TOKENS), await left(limits, LimitKind.CHARACTERS)) == (0, 100)
 
 
 async def test_two_keys_of_one_user_have_a_limit_each() -> None:
     limits = local_limits(requests=1)
-    assert [(await limits.reserve(principal(key), REQUEST)).answer.is_given for key in "aba"] == [True, True, False]
+    assert [(await limits.admit(principal(key))).answer.is_given for key in "aba"] == [True, True, False]
 
 
 async def test_whoever_has_no_key_is_limited_as_a_user() -> None:
     limits = local_limits(requests=1)
     session = Principal("user_1", None, (), frozenset(), "Ada")
-    assert (await limits.reserve(session, REQUEST)).subject == "user_1"
-    assert (await limits.reserve(ANONYMOUS_ADMIN, REQUEST)).answer.is_given
+    assert (await limits.admit(session)).asks[0].counter == "{user_1}:requests"
+    assert (await limits.admit(ANONYMOUS_ADMIN)).answer.is_given
 
 
 @pytest.mark.parametrize(
@@ -99,23 +108,24 @@ async def test_refused_credentials_take_nothing_of_a_key() -> None:
     limits = local_limits(unknown=1, requests=1)
     for _ in range(5):
         await limits.refuse("192.0.2.1")
-    assert (await limits.reserve(principal(), REQUEST)).answer.is_given
+    assert (await limits.admit(principal())).answer.is_given
 
 
 async def test_without_redis_nobody_gets_anything_where_the_operator_chose_so() -> None:
     limits = Limits(Allowances(requests=10), None, without_redis="closed")
     with pytest.raises(Unavailable):
-        await limits.reserve(principal(), REQUEST)
+        await limits.admit(principal())
     assert (await limits.refuse("192.0.2.1")).answer.is_given
 
 
 async def test_reservations_of_one_request_are_settled_by_one_call() -> None:
     limits = local_limits(requests=5, tokens=100, concurrent=2)
-    first = await limits.reserve(principal(), REQUEST, is_running=True)
-    (one,) = joined([first, await limits.reserve(principal(), {LimitKind.TOKENS: 60.0})])
-    assert one.lease_id == first.lease_id
-    await limits.settle(one, {LimitKind.TOKENS: 10.0})
+    both = [await limits.admit(principal()), await limits.reserve(principal(), [used(tokens=60)])]
+    await limits.admit(principal())
+    assert (await limits.admit(principal())).answer.refused_lease is not None
+    await limits.settle(principal(), both, [used(tokens=10)], is_over=False)
     assert await left(limits, LimitKind.TOKENS) == 90
+    assert (await limits.admit(principal())).answer.is_given
 
 
 @dataclass
@@ -134,12 +144,12 @@ class Load:
     async def _loop(self, number: int, rounds: int) -> None:
         for turn in range(rounds):
             limits = self.replicas[number % len(self.replicas)]
-            reservation: Reservation = await limits.reserve(principal(), REQUEST, is_running=True)
+            reservation = await limits.admit(principal())
             self.alone += reservation.is_local
             if reservation.answer.is_given:
                 self.given += 1
                 await asyncio.sleep(0)
-                await limits.settle(reservation, {})
+                await limits.settle(principal(), [reservation], [], is_over=False)
             else:
                 self.refused += 1
             if turn % 10 == 0:
@@ -160,7 +170,7 @@ async def load(server: RedisServer) -> AsyncIterator[Load]:
     allowances = Allowances(requests=LIMIT, concurrent=50)
     load = Load([Limits(allowances, SharedLimiter(store)) for store in stores])
     for limits in load.replicas:
-        await limits.reserve(principal("another"), REQUEST)
+        await limits.admit(principal("another"))
     yield load
     for store in stores:
         await store.close()
@@ -187,7 +197,7 @@ def make_read_only(server: RedisServer) -> None:
 
 
 def dirty(server: RedisServer) -> None:
-    for name in ("requests", "running"):
+    for name in ("requests", "concurrent-requests"):
         server.ask("DEL", f"smartlite:limit:{{key_1}}:{name}")
         server.ask("LPUSH", f"smartlite:limit:{{key_1}}:{name}", "x")
 
@@ -266,4 +276,4 @@ async def test_replicas_count_together_again_once_redis_is_back(load: Load, serv
 @pytest.mark.integration
 async def test_every_place_is_given_back(load: Load, server: RedisServer) -> None:
     await load.run(rounds=5)
-    assert server.ask("ZCARD", "smartlite:limit:{key_1}:running") == b":0\r\n"
+    assert server.ask("ZCARD", "smartlite:limit:{key_1}:concurrent-requests") == b":0\r\n"

@@ -10,8 +10,9 @@ from smartlite.api.chat.gathered import GatheredAnswer
 from smartlite.api.chat.recordings import Hearing
 from smartlite.api.observation import Observation
 from smartlite.api.spending import CHARACTERS_PER_TOKEN, DEFAULT_ANSWER_TOKENS, Spending, most_audio_s
-from smartlite.domain.llm import ChatFinished, ChatOptions, ChatRequest
+from smartlite.domain.llm import ChatFinished, ChatOptions, ChatRequest, TextDelta
 from smartlite.domain.stages import LLMStage
+from smartlite.domain.usage import ModelUsage
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,8 @@ class Asking:
         answers = self.count * (self.options.max_tokens or DEFAULT_ANSWER_TOKENS)
         heard = self.hearing.recordings
         await spending.reserve(
-            tokens=self.hearing.characters / CHARACTERS_PER_TOKEN + answers,
-            audio_s=sum(most_audio_s(audio.data, longest_s) for audio in heard),
+            ModelUsage(self.model, self.hearing.characters / CHARACTERS_PER_TOKEN, answers),
+            ModelUsage(self.hearing.model, audio_input_s=sum(most_audio_s(audio.data, longest_s) for audio in heard)),
         )
 
     async def events(
@@ -46,19 +47,29 @@ class Asking:
         asked = ChatRequest(self.model, await self.hearing.messages(), self.options)
         if self.hearing.has_recordings:
             observation.record("asr", time.perf_counter() - began)
-            spending.use(audio_s=self.hearing.heard_s)
+            spending.use(ModelUsage(self.hearing.model, audio_input_s=self.hearing.heard_s))
         began = time.perf_counter()
+        unfinished = dict.fromkeys(range(self.count), 0)
         first = True
-        async with aclosing(answer(stage, asked, self.count)) as events:
-            async for index, event in events:
-                elapsed_s = time.perf_counter() - began
-                if first:
-                    observation.record("llm_first", elapsed_s)
-                    first = False
-                if isinstance(event, ChatFinished):
-                    observation.record("llm", elapsed_s)
-                    spending.use(tokens=event.usage.total_tokens)
-                yield index, event
+        try:
+            async with aclosing(answer(stage, asked, self.count)) as events:
+                async for index, event in events:
+                    elapsed_s = time.perf_counter() - began
+                    if first:
+                        observation.record("llm_first", elapsed_s)
+                        first = False
+                    if isinstance(event, ChatFinished):
+                        observation.record("llm", elapsed_s)
+                        spending.use(ModelUsage(self.model, event.usage.prompt_tokens, event.usage.completion_tokens))
+                        unfinished.pop(index, None)
+                    elif isinstance(event, TextDelta) and index in unfinished:
+                        unfinished[index] += 1
+                    yield index, event
+        finally:
+            # Whoever hangs up has used what was written until then: a delta is a token, or nearly.
+            if not first:
+                for written in unfinished.values():
+                    spending.use(ModelUsage(self.model, self.hearing.characters / CHARACTERS_PER_TOKEN, written))
 
 
 async def gather(events: AsyncGenerator[Indexed, None], count: int) -> list[GatheredAnswer]:

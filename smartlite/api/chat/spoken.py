@@ -16,6 +16,7 @@ from smartlite.domain.models import ModelDirectory, resolve_voice
 from smartlite.domain.sentences import SentenceSplitter
 from smartlite.domain.stages import TTSStage
 from smartlite.domain.tts import SpeakRequest, SpeechChunk, SpeechFinished, SynthesizeOptions
+from smartlite.domain.usage import ModelUsage
 from smartlite.errors import EngineFailed, UnsupportedParameter, VoiceNotFound
 from smartlite.pipeline.spoken import to_spoken
 
@@ -44,7 +45,7 @@ class Speaker:
             RateLimited: 429.
         """
         tokens = options.max_tokens or DEFAULT_ANSWER_TOKENS
-        await self.spending.reserve(characters=tokens * CHARACTERS_PER_TOKEN)
+        await self.spending.reserve(ModelUsage(self.model, characters=tokens * CHARACTERS_PER_TOKEN))
 
     async def whole(self, text: str, form: SpokenFormat) -> bytes:
         """The speech of a text as one file; empty where there is nothing that can be spoken."""
@@ -89,7 +90,9 @@ class Speaker:
                 if isinstance(event, SpeechChunk):
                     yield event
                 else:
-                    self.spending.use(characters=event.characters)
+                    self.spending.use(
+                        ModelUsage(self.model, audio_output_s=event.duration_s, characters=event.characters)
+                    )
         if not finished:
             raise EngineFailed("The speech synthesis ended before its end.")
 

@@ -1,6 +1,6 @@
 """Limits around a request: what it took is settled when it ends, and every answer tells where they stand.
 
-What it takes, its route says (``smartlite.api.spending``), and which routes are limited, the scope that they need.
+What it takes, its route says (``smartlite.api.spending``).
 Credentials that are refused count against the address they come from, and against no key. Must not know any route.
 """
 
@@ -16,7 +16,6 @@ from smartlite.api.errors import error_response
 from smartlite.api.observation import observe_scope
 from smartlite.api.spending import begin_spending
 from smartlite.auth.rate_limit import Limits
-from smartlite.domain.limits import LimitKind
 from smartlite.errors import RateLimited, Unauthorized
 
 ADDRESS_HEADER: Final = "x-smartlite-client-address"
@@ -48,8 +47,10 @@ class LimitsMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                if spending.headers:
-                    MutableHeaders(scope=message).update(spending.headers)
+                if headers := spending.headers:
+                    message["headers"] = [*message["headers"], *headers]
+                if spending.retry_headers:
+                    MutableHeaders(scope=message).update(spending.retry_headers)
             await send(message)
 
         try:
@@ -60,7 +61,7 @@ class LimitsMiddleware:
                 raise
             error = RateLimited("Too many credentials that are not valid came from this address; try again later.")
             observe_scope(scope).error_code = error.code
-            wait_s = refused.answer.standings[LimitKind.REQUESTS].retry_after_s
+            wait_s = max(standing.retry_after_s for standing in refused.answer.standings)
             response = error_response(error)
             response.headers["retry-after"] = str(math.ceil(wait_s))
             await response(scope, receive, send)

@@ -16,7 +16,7 @@ class ObservationMiddleware:
 
     def __init__(self, app: ASGIApp, prefixes: Sequence[str], quiet_paths: Set[str]) -> None:
         self._app = app
-        self._prefixes = tuple(prefix for prefix in prefixes if prefix)
+        self._prefixes = tuple(f"{prefix}/" for prefix in prefixes if prefix)
         self._quiet_paths = quiet_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,7 +46,7 @@ class ObservationMiddleware:
                 "request",
                 extra={
                     "method": scope["method"],
-                    "route": self._route_of(scope),
+                    "route": route_of(scope, self._prefixes),
                     "status": status,
                     "seconds": round(observation.elapsed_s, 4),
                     "stages_s": {name: round(seconds, 4) for name, seconds in observation.stages_s.items()},
@@ -56,11 +56,17 @@ class ObservationMiddleware:
                 },
             )
 
-    def _route_of(self, scope: Scope) -> str | None:
-        """The template and never the path, which is the client's text and has no bound."""
-        path = getattr(scope.get("route"), "path", None)
-        if not isinstance(path, str):
-            return None
-        # FastAPI gives a route without the prefix that it was included under, or with it: it depends on the version.
-        prefix = next((prefix for prefix in self._prefixes if scope["path"].startswith(f"{prefix}/")), "")
-        return path if path.startswith(prefix) else prefix + path
+
+def route_of(scope: Scope, prefixes: Sequence[str]) -> str | None:
+    """The template and never the path, which is the client's text and has no bound; None where there is no route.
+
+    Args:
+        scope: The request's.
+        prefixes: Of the versions of the API, each with a ``/`` at its end.
+    """
+    path = getattr(scope.get("route"), "path", None)
+    if not isinstance(path, str):
+        return None
+    # FastAPI gives a route without the prefix that it was included under, or with it: it depends on the version.
+    prefix = next((prefix for prefix in prefixes if scope["path"].startswith(prefix)), "")
+    return path if path.startswith(prefix) else prefix.removesuffix("/") + path

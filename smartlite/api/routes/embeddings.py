@@ -20,6 +20,7 @@ from smartlite.api.streaming import stopped_when_client_leaves
 from smartlite.auth.scopes import Scope
 from smartlite.domain.embedding import Embedding, EmbedRequest
 from smartlite.domain.stages import EmbeddingStage
+from smartlite.domain.usage import ModelUsage
 from smartlite.errors import EngineFailed, TextTooLong, Unavailable, UnsupportedParameter
 
 router = APIRouter(tags=["Embeddings"], dependencies=[needs(Scope.LLM_EMBED)])
@@ -51,11 +52,11 @@ async def create_embeddings(request: Request, services: ServicesDep, observation
     if services.embedding is None:
         raise Unavailable(f"The model '{model.id}' has no stage that serves it.")
     spending = spending_of(request)
-    await spending.reserve(tokens=count / CHARACTERS_PER_TOKEN)
+    await spending.reserve(ModelUsage(model.id, prompt_tokens=count / CHARACTERS_PER_TOKEN))
     began_s = observation.elapsed_s
     async with stopped_when_client_leaves(request.receive):
         answer = await _answer(services.embedding, EmbedRequest(model.id, texts), body)
-    spending.use(tokens=answer["usage"]["total_tokens"])
+    spending.use(ModelUsage(model.id, prompt_tokens=answer["usage"]["total_tokens"]))
     observation.record("embedding", observation.elapsed_s - began_s)
     return JSONResponse(answer)
 

@@ -18,7 +18,7 @@ from smartlite.api.openapi import COMMON_ERRORS, error_responses, json_request_b
 from smartlite.api.permissions import allowed_models, check_model, needs
 from smartlite.api.schemas.speech import SpeechDeltaEvent, SpeechDoneEvent, SpeechRequest, SpeechUsage
 from smartlite.api.services import Services, ServicesDep
-from smartlite.api.spending import spending_of
+from smartlite.api.spending import Spending, spending_of
 from smartlite.api.sse import Event, sse_response
 from smartlite.auth.scopes import Scope
 from smartlite.domain.audio import CONTENT_TYPES
@@ -28,6 +28,7 @@ from smartlite.domain.scripts import writing_of
 from smartlite.domain.speaking import Speaker, choose_speaker, guess_language, languages_spoken, refuse_language
 from smartlite.domain.stages import TTSStage
 from smartlite.domain.tts import SpeakRequest, SpeechChunk, SpeechFinished, SynthesizeOptions
+from smartlite.domain.usage import ModelUsage
 from smartlite.errors import EngineFailed, InvalidRequest, TextEmpty, TextTooLong
 from smartlite.language_detection import detect_language
 
@@ -80,12 +81,14 @@ async def create_speech(request: Request, services: ServicesDep, observation: Ob
         raise TextEmpty("'input' holds no text to speak.", "input")
     speaker = await _choose(request, services, body)
     options = SynthesizeOptions(speaker.voice.id, body.speed, speaker.language, body.instructions)
-    await spending_of(request).reserve(characters=len(body.input))
+    spending = spending_of(request)
+    await spending.reserve(ModelUsage(speaker.model.id, characters=len(body.input)))
     asked = SpeakRequest(body.input, speaker.model.id, options, body.response_format)
+    events = _speak(services.tts, asked, observation, spending)
     if body.stream_format == "sse":
-        response = await sse_response(request, _events(services.tts, asked, observation))
+        response = await sse_response(request, _events(events))
     else:
-        file = _file(services.tts, asked, observation)
+        file = _file(events)
         response = await byte_response(request, file, CONTENT_TYPES[body.response_format])
     response.headers.update(_headers(speaker))
     return response
@@ -138,32 +141,38 @@ def _headers(speaker: Speaker) -> dict[str, str]:
 
 
 async def _speak(
-    stage: TTSStage, asked: SpeakRequest, observation: Observation
+    stage: TTSStage, asked: SpeakRequest, observation: Observation, spending: Spending
 ) -> AsyncGenerator[SpeechChunk | SpeechFinished, None]:
     """The stage's events; what ends without SpeechFinished is a failure, not a short file."""
     began_s = observation.elapsed_s
     finished = False
     is_first = True
-    async with aclosing(stage.speak(asked)) as events:
-        async for event in events:
-            if is_first:
-                observation.record("tts_first_audio", observation.elapsed_s - began_s)
-                is_first = False
-            finished = isinstance(event, SpeechFinished)
-            yield event
+    try:
+        async with aclosing(stage.speak(asked)) as events:
+            async for event in events:
+                if is_first:
+                    observation.record("tts_first_audio", observation.elapsed_s - began_s)
+                    is_first = False
+                if isinstance(event, SpeechFinished):
+                    finished = True
+                    spending.use(ModelUsage(asked.model, audio_output_s=event.duration_s, characters=event.characters))
+                yield event
+    finally:
+        if not is_first and not finished:  # who hangs up has had the text begun
+            spending.use(ModelUsage(asked.model, characters=len(asked.text)))
     if not finished:
         raise EngineFailed("The speech synthesis ended before its end.")
 
 
-async def _file(stage: TTSStage, asked: SpeakRequest, observation: Observation) -> AsyncGenerator[bytes, None]:
-    async with aclosing(_speak(stage, asked, observation)) as events:
+async def _file(spoken: AsyncGenerator[SpeechChunk | SpeechFinished, None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(spoken) as events:
         async for event in events:
             if isinstance(event, SpeechChunk):
                 yield event.data
 
 
-async def _events(stage: TTSStage, asked: SpeakRequest, observation: Observation) -> AsyncGenerator[Event, None]:
-    async with aclosing(_speak(stage, asked, observation)) as events:
+async def _events(spoken: AsyncGenerator[SpeechChunk | SpeechFinished, None]) -> AsyncGenerator[Event, None]:
+    async with aclosing(spoken) as events:
         async for event in events:
             match event:
                 case SpeechChunk():

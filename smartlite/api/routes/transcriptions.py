@@ -50,6 +50,7 @@ from smartlite.domain.asr import (
     TranscriptInfo,
 )
 from smartlite.domain.captions import Caption, cut_captions, segment_captions
+from smartlite.domain.usage import ModelUsage
 from smartlite.errors import EngineFailed
 
 router = APIRouter(prefix="/audio", tags=["Audio"])
@@ -121,7 +122,8 @@ async def create_translation(request: Request, services: ServicesDep, observatio
 
 async def _reserve(request: Request, services: Services, asked: TranscribeRequest) -> Spending:
     spending = spending_of(request)
-    await spending.reserve(audio_s=most_audio_s(asked.audio.data, services.settings.max_audio_duration_s))
+    longest_s = most_audio_s(asked.audio.data, services.settings.max_audio_duration_s)
+    await spending.reserve(ModelUsage(asked.model, audio_input_s=longest_s))
     return spending
 
 
@@ -137,7 +139,7 @@ async def _transcribe(
             match event:
                 case TranscriptInfo():
                     info = event
-                    spending.use(audio_s=event.duration_s)
+                    spending.use(ModelUsage(asked.model, audio_input_s=event.duration_s))
                 case Segment():
                     segments.append(event)
                 case TranscriptFinished():
@@ -160,7 +162,7 @@ async def _events(
             match event:
                 case TranscriptInfo():
                     info = event
-                    spending.use(audio_s=event.duration_s)
+                    spending.use(ModelUsage(asked.model, audio_input_s=event.duration_s))
                 case Segment():
                     segments.append(event)
                     # The leading space of the first segment is no part of the text, see Transcript.text.

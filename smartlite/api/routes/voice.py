@@ -53,7 +53,7 @@ from smartlite.domain.pipeline import (
     VoiceTurnRequest,
 )
 from smartlite.domain.stages import PipelineStage
-from smartlite.domain.usage import TurnUsage
+from smartlite.domain.usage import ModelUsage, TokenUsage, TurnUsage
 from smartlite.errors import EngineFailed, SmartLiteError
 
 router = APIRouter(prefix="/voice", tags=["Voice"], dependencies=[needs(Scope.VOICE_TURN)])
@@ -98,9 +98,11 @@ async def create_turn(request: Request, services: ServicesDep, observation: Obse
         check_model(request, Scope.VOICE_TURN, model_id)
     spending = spending_of(request)
     await spending.reserve(
-        tokens=DEFAULT_ANSWER_TOKENS,
-        audio_s=most_audio_s(form.audio.data, services.settings.max_audio_duration_s),
-        characters=DEFAULT_REPLY_CHARACTERS,
+        ModelUsage(
+            asked.asr_model, audio_input_s=most_audio_s(form.audio.data, services.settings.max_audio_duration_s)
+        ),
+        ModelUsage(asked.llm_model, completion_tokens=DEFAULT_ANSWER_TOKENS),
+        ModelUsage(asked.tts_model, characters=DEFAULT_REPLY_CHARACTERS),
     )
     turn_id = new_id("turn")
     if fields.stream:
@@ -136,7 +138,7 @@ async def _run(stage: PipelineStage, asked: VoiceTurnRequest, turn_id: str, spen
     transcript: TurnTranscript | None = None
     done: TurnDone | None = None
     audio = bytearray()
-    async with aclosing(stage.run_turn(asked)) as events:
+    async with aclosing(_counted(stage, asked, spending)) as events:
         async for event in events:
             match event:
                 case TurnTranscript():
@@ -145,7 +147,6 @@ async def _run(stage: PipelineStage, asked: VoiceTurnRequest, turn_id: str, spen
                     audio += event.data
                 case TurnDone():
                     done = event
-                    _count(spending, event.usage)
                 case TurnReplyDelta():
                     pass  # the last event has the whole text
     if transcript is None or done is None:
@@ -171,13 +172,12 @@ async def _events(
     has_begun = False
     is_done = False
     try:
-        async with aclosing(stage.run_turn(asked)) as events:
+        async with aclosing(_counted(stage, asked, spending)) as events:
             async for event in events:
                 if isinstance(event, TurnTranscript):
                     observation.record("asr", observation.elapsed_s - began_s)
                 elif isinstance(event, TurnDone):
                     is_done = True
-                    _count(spending, event.usage)
                     _record(observation, event.timings)
                 yield _event(event, asked, turn_id)
                 has_begun = True
@@ -190,8 +190,37 @@ async def _events(
         yield {"type": "error", "id": turn_id, **error_body(error)}
 
 
-def _count(spending: Spending, usage: TurnUsage) -> None:
-    spending.use(tokens=usage.tokens.total_tokens, audio_s=usage.audio_input_s, characters=usage.characters)
+async def _counted(
+    stage: PipelineStage, asked: VoiceTurnRequest, spending: Spending
+) -> AsyncGenerator[TurnTranscript | TurnReplyDelta | TurnAudio | TurnDone, None]:
+    """The turn's events; who hangs up has used what was told until then."""
+    heard_s, written, characters, is_spoken, usage = 0.0, 0, 0, False, None
+    try:
+        async with aclosing(stage.run_turn(asked)) as events:
+            async for event in events:
+                match event:
+                    case TurnTranscript():
+                        heard_s = event.duration_s
+                    case TurnReplyDelta():
+                        written += 1
+                        characters += len(event.text)
+                    case TurnAudio():
+                        is_spoken = True
+                    case TurnDone():
+                        usage = event.usage
+                yield event
+    finally:
+        if usage is not None:
+            _count(spending, asked, usage)
+        elif heard_s:
+            so_far = TurnUsage(heard_s, TokenUsage(0, written), characters if is_spoken else 0, 0.0)
+            _count(spending, asked, so_far)
+
+
+def _count(spending: Spending, asked: VoiceTurnRequest, usage: TurnUsage) -> None:
+    spending.use(ModelUsage(asked.asr_model, audio_input_s=usage.audio_input_s))
+    spending.use(ModelUsage(asked.llm_model, usage.tokens.prompt_tokens, usage.tokens.completion_tokens))
+    spending.use(ModelUsage(asked.tts_model, audio_output_s=usage.audio_output_s, characters=usage.characters))
 
 
 def _record(observation: Observation, timings: Mapping[str, float]) -> None:

@@ -89,11 +89,20 @@ async def test_the_official_client_comes_again_by_itself(build: Callable[..., Ha
         )
 
 
-async def test_only_what_has_a_model_work_is_limited(build: Callable[..., Harness]) -> None:
-    async with build(requests=1).client() as client:
-        assert {(await client.get("/v1/models")).status_code for _ in range(5)} == {200}
+async def test_every_request_of_a_key_counts_and_no_question_after_health(build: Callable[..., Harness]) -> None:
+    async with build(requests=2).client() as client:
         assert {(await client.get("/healthz")).status_code for _ in range(5)} == {200}
-        assert "x-ratelimit-limit-requests" not in (await client.get("/v1/models")).headers
+        assert [(await client.get("/v1/models")).status_code for _ in range(3)] == [200, 200, 429]
+
+
+async def test_of_a_large_limit_several_are_taken_at_once_and_none_is_given_twice(
+    build: Callable[..., Harness],
+) -> None:
+    harness = build(requests=1500)
+    async with harness.client() as client:
+        answers = [await client.get("/v1/models") for _ in range(4)]
+        assert {answer.status_code for answer in answers} == {200}
+    assert await harness.left(LimitKind.REQUESTS) == 1500 - 6
 
 
 async def test_a_request_is_counted_before_its_body_is_looked_at(build: Callable[..., Harness]) -> None:

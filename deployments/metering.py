@@ -1,0 +1,57 @@
+"""Metering on an ingress replica: its journal, what brings journals into the database, and what deletes the old.
+
+Must not know routes, nor what a record says.
+"""
+
+import asyncio
+import logging
+import random
+from datetime import date
+from typing import Final
+
+from smartlite.auth.allowances import Rule
+from smartlite.config import Settings
+from smartlite.errors import SmartLiteError
+from smartlite.metering import Metering
+from smartlite.metering.drain import Drain
+from smartlite.metering.history import History
+from smartlite.metering.prices import load_prices
+from smartlite.metering.recorder import Recorder
+from smartlite.storage.database import Database
+from smartlite.storage.journal import Journal
+
+_logger = logging.getLogger(__name__)
+
+_PURGE_EVERY_S: Final = 3600.0
+
+
+class ReplicaMetering:
+    """What one replica records and brings in. Used in one event loop."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self._settings = settings
+        self._journal = Journal(settings.journal_dir)
+        self._drain = Drain(database, settings.journal_dir, self._journal)
+        self.prices = load_prices(settings.prices)
+        self.metering = Metering(Recorder(self._journal, self.prices), History(database, self._drain))
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def begin(self) -> None:
+        """Start to work, once the event loop runs."""
+        if not self._tasks:
+            works = (self._drain.run_for_ever(), self.metering.recorder.sync_for_ever(), self._purge_for_ever())
+            self._tasks = [asyncio.create_task(work) for work in works]
+
+    async def spent(self, rule: Rule, first: date) -> float:
+        """What was used of a limit since a day."""
+        return await self.metering.history.spent(rule.subject_kind, rule.subject_id, rule.kind, rule.model, first)
+
+    async def _purge_for_ever(self) -> None:
+        while True:
+            # At another moment on each replica, so that they do not wait for each other's locks.
+            await asyncio.sleep(_PURGE_EVERY_S * random.uniform(0.5, 1.5))  # noqa: S311 - nobody gains by guessing
+            try:
+                days = self._settings.history_retention_days, self._settings.usage_retention_days
+                await self.metering.history.purge(*days)
+            except SmartLiteError as error:
+                _logger.warning("old requests were not deleted", extra={"reason": error.message})

@@ -1,0 +1,107 @@
+"""Every request of somebody is in the history before its answer has ended. Must not know where that is kept.
+
+The record is written before the last bytes are sent: an answer that was received whole is one that was recorded,
+whatever ends this process afterwards. Who was refused for want of a credential is nobody, and is not recorded.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from smartlite.api.errors import error_response
+from smartlite.api.middleware.observation import route_of
+from smartlite.api.observation import observe_scope
+from smartlite.api.principal import kept_principal
+from smartlite.api.spending import kept_spending
+from smartlite.domain.ids import new_id
+from smartlite.domain.metering import RequestRecord
+from smartlite.errors import JournalUnavailable
+from smartlite.logging import request_id
+from smartlite.metering.recorder import Recorder
+
+
+class MeteringMiddleware:
+    """Stands outside of whatever answers, so that it sees the final status.
+
+    Args:
+        app: What is inside.
+        recorder: Keeps records.
+        prefixes: Of the versions of the API; the empty one, of what belongs to none, is passed over.
+        clock: Tells the time in UTC.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        recorder: Recorder,
+        prefixes: Sequence[str],
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._app = app
+        self._recorder = recorder
+        self._prefixes = tuple(f"{prefix}/" for prefix in prefixes if prefix)
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith(self._prefixes):
+            await self._app(scope, receive, send)
+            return
+        try:
+            self._recorder.check()
+        except JournalUnavailable as error:
+            await error_response(error)(scope, receive, send)
+            return
+        at = self._clock()
+        status: int | None = None
+        size_bytes = 0
+        is_recorded = False
+
+        def record() -> None:
+            nonlocal is_recorded
+            if not is_recorded:
+                is_recorded = True
+                self._record(scope, at, status, size_bytes)
+
+        async def send_recorded(message: Message) -> None:
+            nonlocal status, size_bytes
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            elif message["type"] == "http.response.body":
+                size_bytes += len(message.get("body", b""))
+                if not message.get("more_body"):
+                    record()
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_recorded)
+        finally:
+            record()
+
+    def _record(self, scope: Scope, at: datetime, status: int | None, size_bytes: int) -> None:
+        principal = kept_principal(scope)
+        if principal is None:
+            return
+        observation = observe_scope(scope)
+        spending = kept_spending(scope)
+        length = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+        self._recorder.record(
+            RequestRecord(
+                id=new_id("rec"),
+                at=at,
+                request_id=request_id.get() or "",
+                user_id=principal.user_id,
+                key_id=principal.key_id,
+                organization_id=principal.organization_id,
+                method=scope["method"],
+                route=route_of(scope, self._prefixes),
+                status=status,
+                error_code=observation.error_code,
+                duration_ms=round(1000 * observation.elapsed_s),
+                stages_ms={name: round(1000 * seconds) for name, seconds in observation.stages_s.items()},
+                request_bytes=int(length) if length.isdigit() else 0,
+                response_bytes=size_bytes,
+                client_gone=observation.client_gone,
+                usage=tuple(map(self._recorder.metered, spending.used)) if spending else (),
+            )
+        )

@@ -1,0 +1,184 @@
+"""Brings journals into the database, each record once, however long that takes. Must not know what a record is for.
+
+Every process reads its own segments, and those of processes that are gone. Nothing is given up: a database that is away
+is waited for, and a record that it will never take is put aside in a file, so that those behind it are not held up.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from smartlite.domain.metering import Backlog, RequestRecord
+from smartlite.errors import DatabaseUnavailable, SmartLiteError
+from smartlite.storage import journal as journals
+from smartlite.storage import ledger
+from smartlite.storage.database import Database, retried
+from smartlite.storage.journal import Journal, Line, Segment
+
+BATCH: Final = 500
+EVERY_S: Final = 0.5
+"""Between two looks at what was written; so old is the history at most while the database is well."""
+_ORPHANS_EVERY_S: Final = 2.0
+_BACK_OFF_S: Final = (0.5, 1.0, 2.0, 5.0)
+_logger = logging.getLogger(__name__)
+
+
+class Drain:
+    """Reads the segments of one folder. One for each process.
+
+    Args:
+        database: Where to.
+        folder: The journals of this machine.
+        journal: This process' own; None where it writes none.
+    """
+
+    def __init__(self, database: Database, folder: Path, journal: Journal | None = None) -> None:
+        self._database = database
+        self._folder = folder
+        self._journal = journal
+        self._read: dict[str, int] = {}
+        self._failures = 0
+
+    async def run_for_ever(self) -> None:
+        """Read until cancelled."""
+        orphans_at = 0.0
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(_BACK_OFF_S[min(self._failures, len(_BACK_OFF_S)) - 1] if self._failures else EVERY_S)
+            try:
+                await self.read_own()
+                if loop.time() >= orphans_at:
+                    await self.read_orphans()
+                    orphans_at = loop.time() + _ORPHANS_EVERY_S
+            except SmartLiteError as error:
+                if not self._failures:
+                    reason = {"reason": repr(error.__cause__ or error)}
+                    _logger.warning("the database does not take the history; it is kept on this machine", extra=reason)
+                self._failures += 1
+            except Exception:
+                _logger.exception("the journal could not be read")
+                self._failures += 1
+            else:
+                if self._failures:
+                    _logger.warning("the database takes the history again")
+                self._failures = 0
+
+    async def read_own(self) -> None:
+        """Bring this process' segments in; those that are ended are removed.
+
+        Raises:
+            DatabaseUnavailable: 503.
+        """
+        if self._journal is None:
+            return
+        for segment in tuple(self._journal.ended):
+            await self._bring_in(segment)
+            self._journal.ended.remove(segment)
+            segment.remove()
+            self._read.pop(segment.id, None)
+        if self._journal.current is not None:
+            await self._bring_in(self._journal.current)
+
+    async def read_orphans(self) -> None:
+        """Bring in, and remove, the segments of processes that are gone.
+
+        Raises:
+            DatabaseUnavailable: 503.
+        """
+        for segment in journals.orphans(self._folder):
+            try:
+                await self._bring_in(segment)
+            except BaseException:
+                segment.close()
+                raise
+            segment.remove()
+            self._read.pop(segment.id, None)
+
+    async def backlog(self) -> Backlog:
+        """What is on this machine and not in the database.
+
+        Raises:
+            DatabaseUnavailable: 503, it cannot say what it has.
+        """
+        sizes = await asyncio.to_thread(journals.sizes, self._folder)
+        left: dict[str, int] = {}
+        async with self._database.reading() as session:
+            for name, size in sizes.items():
+                offset = await ledger.offset_of(session, name)
+                if offset < size:
+                    left[name] = offset
+        oldest: datetime | None = None
+        for name, offset in left.items():
+            line = await asyncio.to_thread(journals.first_after, self._folder, name, offset)
+            if line is not None:
+                at = ledger.decode(line).at
+                oldest = at if oldest is None or at < oldest else oldest
+        lag_s = 0.0 if oldest is None else max(0.0, (datetime.now(UTC) - oldest).total_seconds())
+        return Backlog(len(left), sum(sizes[name] - offset for name, offset in left.items()), lag_s)
+
+    async def _bring_in(self, segment: Segment) -> None:
+        offset = self._read.get(segment.id)
+        if offset is None:
+            async with self._database.reading() as session:
+                offset = await ledger.offset_of(session, segment.id)
+        while lines := segment.lines(offset, BATCH):
+            decoded = [(line, _decoded(line, segment)) for line in lines]
+            end = lines[-1].end
+            try:
+                is_kept = await self._keep([record for _, record in decoded if record], segment, offset, end)
+            except DatabaseUnavailable:
+                self._read.pop(segment.id, None)  # it may have been committed: the database is asked next time
+                raise
+            except SmartLiteError:
+                is_kept = await self._keep_one_by_one(decoded, segment, offset)
+            if not is_kept:
+                self._read.pop(segment.id, None)
+                return
+            offset = self._read[segment.id] = end
+            await asyncio.sleep(0)
+
+    async def _keep(self, records: Sequence[RequestRecord], segment: Segment, begin: int, end: int) -> bool:
+        async def work() -> bool:
+            async with self._database.writing() as session:
+                return await ledger.keep(session, records, segment.id, begin, end)
+
+        return await retried(work)
+
+    async def _keep_one_by_one(
+        self, decoded: Sequence[tuple[Line, RequestRecord | None]], segment: Segment, begin: int
+    ) -> bool:
+        for line, record in decoded:
+            try:
+                is_kept = await self._keep([] if record is None else [record], segment, begin, line.end)
+            except DatabaseUnavailable:
+                raise
+            except SmartLiteError as error:
+                _set_aside(line, segment, repr(error))
+                is_kept = await self._keep([], segment, begin, line.end)
+            if not is_kept:
+                return False
+            begin = line.end
+        return True
+
+
+async def forget_old_segments(database: Database, after: timedelta = timedelta(days=30)) -> None:
+    """Drop what is known of segments that are long gone."""
+    async with database.writing() as session:
+        await ledger.forget_segments(session, datetime.now(UTC) - after)
+
+
+def _decoded(line: Line, segment: Segment) -> RequestRecord | None:
+    try:
+        return ledger.decode(line.record or b"")
+    except ValueError as error:
+        _set_aside(line, segment, str(error))
+        return None
+
+
+def _set_aside(line: Line, segment: Segment, reason: str) -> None:
+    _logger.error("a record was put aside", extra={"segment": segment.id, "end": line.end, "reason": reason})
+    with segment.path.with_suffix(".rejected").open("ab") as file:
+        file.write((line.record or b"") + b"\n")

@@ -1,0 +1,185 @@
+"""History and usage, as rows: written in batches from a journal, each record exactly once. Must not know who reads.
+
+A batch, the sums that it adds to and how far its segment was read are one unit of work: whether or not anybody learns
+that it was committed, what is read next time begins after it.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from pydantic_core import to_json
+from sqlalchemy import Insert, delete, insert, select, update
+from sqlalchemy.dialects import mysql, sqlite
+
+from smartlite.domain.metering import MeteredUsage, RequestRecord
+from smartlite.errors import AlreadyExists
+from smartlite.storage.database import ReadSession, WriteSession
+from smartlite.storage.metering_tables import MODEL_CHARACTERS, ROUTE_CHARACTERS, JournalRow, RequestRow, UsageRow
+
+SUMS: Final = (
+    "requests",
+    "failed_requests",
+    "prompt_tokens",
+    "completion_tokens",
+    "audio_input_ms",
+    "audio_output_ms",
+    "characters",
+    "cost_micros",
+)
+_KEY: Final = ("user_id", "day", "key_id", "organization_id", "model")
+
+
+async def offset_of(session: ReadSession, segment_id: str) -> int:
+    """How far a segment was read, in bytes."""
+    row = await session.row(select(JournalRow.offset_bytes).where(JournalRow.id == segment_id))
+    return 0 if row is None else int(row.offset_bytes)
+
+
+async def keep(session: WriteSession, records: Sequence[RequestRecord], segment_id: str, begin: int, end: int) -> bool:
+    """Write what a part of a segment holds, in one unit of work.
+
+    Args:
+        session: Writes.
+        records: Of the segment, from ``begin`` to ``end``.
+        segment_id: Whose part it is.
+        begin: Offset of the part, which has to be where reading ended before.
+        end: Offset of what follows it.
+
+    Returns:
+        False where somebody has read on meanwhile: nothing was written.
+    """
+    now = datetime.now(UTC)
+    if begin == 0:
+        try:
+            row = {"id": segment_id, "offset_bytes": end, "updated_at": now}
+            await session.write(insert(JournalRow).values(row))
+        except AlreadyExists:
+            return False
+    else:
+        wanted = (JournalRow.id == segment_id, JournalRow.offset_bytes == begin)
+        if not await session.write(update(JournalRow).where(*wanted).values(offset_bytes=end, updated_at=now)):
+            return False
+    if records:
+        is_sqlite = session.dialect == "sqlite"
+        rows = [_row(record, is_sqlite=is_sqlite) for record in records]
+        await session.write_many(RequestRow.metadata.tables[RequestRow.__tablename__], rows)
+        await session.write_all(_adding(is_sqlite=is_sqlite), list(_sums(records)))
+    return True
+
+
+async def forget_segments(session: WriteSession, before: datetime) -> int:
+    """Drop how far segments were read that nobody has read since a time: their files are gone."""
+    return await session.write(delete(JournalRow).where(JournalRow.updated_at < before))
+
+
+def encode(record: RequestRecord) -> bytes:
+    """As one line of a journal."""
+    return to_json(
+        [
+            record.id,
+            record.at.timestamp(),
+            record.request_id,
+            record.user_id,
+            record.key_id,
+            record.organization_id,
+            record.method,
+            record.route,
+            record.status,
+            record.error_code,
+            record.duration_ms,
+            dict(record.stages_ms),
+            record.request_bytes,
+            record.response_bytes,
+            record.client_gone,
+            [
+                (
+                    used.model,
+                    used.prompt_tokens,
+                    used.completion_tokens,
+                    used.audio_input_ms,
+                    used.audio_output_ms,
+                    used.characters,
+                    used.cost_micros,
+                )
+                for used in record.usage
+            ],
+        ]
+    )
+
+
+def decode(line: bytes) -> RequestRecord:
+    """From a line of a journal.
+
+    Raises:
+        ValueError: It is none of ``encode``'s.
+    """
+    try:
+        record_id, at, *rest, usage = json.loads(line)
+        values: list[Any] = [*rest, tuple(MeteredUsage(*used) for used in usage)]
+        return RequestRecord(record_id, datetime.fromtimestamp(at, UTC), *values)
+    except (TypeError, OverflowError) as error:
+        msg = "a line of a journal is no record of a request"
+        raise ValueError(msg) from error
+
+
+def _row(record: RequestRecord, *, is_sqlite: bool) -> tuple[object, ...]:
+    """In the order of the table's columns, and as the drivers take it (see the types in ``columns``)."""
+    at = record.at.astimezone(UTC).replace(tzinfo=None)
+    return (
+        record.id,
+        at.isoformat(" ", "microseconds") if is_sqlite else at,
+        record.request_id[:128],
+        record.user_id,
+        record.key_id,
+        record.organization_id,
+        record.method[:16],
+        record.route and record.route[:ROUTE_CHARACTERS],
+        next((used.model[:MODEL_CHARACTERS] for used in record.usage), None),
+        record.status,
+        record.error_code and record.error_code[:64],
+        record.duration_ms,
+        json.dumps(dict(record.stages_ms)) if record.stages_ms else None,
+        record.request_bytes,
+        record.response_bytes,
+        record.client_gone,
+        json.dumps([_usage_json(used) for used in record.usage]) if record.usage else None,
+    )
+
+
+def _usage_json(used: MeteredUsage) -> dict[str, Any]:
+    amounts = {name: getattr(used, name) for name in SUMS[2:]}
+    return {"model": used.model, **{name: amount for name, amount in amounts.items() if amount}}
+
+
+def _sums(records: Iterable[RequestRecord]) -> Iterable[dict[str, Any]]:
+    """Rows to add to, in one order for everybody who locks several."""
+    found: dict[tuple[Any, ...], list[int]] = {}
+    for record in records:
+        failed = int(record.status is None or record.status >= 400)
+        for used in record.usage or (MeteredUsage(""),):
+            key = (
+                record.user_id or "",
+                record.at.astimezone(UTC).date(),
+                record.key_id or "",
+                record.organization_id or "",
+                used.model[:MODEL_CHARACTERS],
+            )
+            sums = found.setdefault(key, [0] * len(SUMS))
+            amounts = (1, failed, *(getattr(used, name) for name in SUMS[2:]))
+            for place, amount in enumerate(amounts):
+                sums[place] += amount
+    for key in sorted(found):
+        yield dict(zip((*_KEY, *SUMS), (*key, *found[key]), strict=True))
+
+
+def _adding(*, is_sqlite: bool) -> Insert:
+    if is_sqlite:
+        lite = sqlite.insert(UsageRow)
+        return lite.on_conflict_do_update(
+            index_elements=_KEY,
+            set_={name: getattr(UsageRow, name) + getattr(lite.excluded, name) for name in SUMS},
+        )
+    my = mysql.insert(UsageRow)
+    return my.on_duplicate_key_update({name: getattr(UsageRow, name) + getattr(my.inserted, name) for name in SUMS})

@@ -1,0 +1,75 @@
+"""The gateway with keys, limits and metering, over a real database. Must not know any test."""
+
+import dataclasses
+from collections.abc import Collection
+from pathlib import Path
+
+import httpx
+from fastapi import FastAPI
+
+from smartlite.api.app import create_app
+from smartlite.api.services import Services
+from smartlite.auth.allowances import Allowances
+from smartlite.auth.authenticator import Authenticator
+from smartlite.auth.identity import Identity
+from smartlite.auth.noted import Actor
+from smartlite.auth.quota_book import QuotaBook
+from smartlite.auth.rate_limit import Limits
+from smartlite.metering import Metering
+from smartlite.metering.drain import Drain
+from smartlite.metering.history import History
+from smartlite.metering.prices import Price, Prices
+from smartlite.metering.recorder import Recorder
+from smartlite.storage.database import Database
+from smartlite.storage.journal import Journal
+
+PRICES = Prices({"*": Price(input_tokens_1m=1, output_tokens_1m=2, audio_input_minute=6, characters_1m=10)})
+
+
+class Platform:
+    """One replica's worth of it."""
+
+    def __init__(self, services: Services, database: Database, folder: Path) -> None:
+        self.database = database
+        self.identity = Identity(database)
+        self.journal = Journal(folder)
+        self.drain = Drain(database, folder, self.journal)
+        self.history = History(database, self.drain)
+        self.recorder = Recorder(self.journal, PRICES)
+        self.quotas = QuotaBook(database)
+        self.services = dataclasses.replace(
+            services,
+            authenticator=Authenticator(
+                self.identity.find_key, find_memberships=self.identity.organizations.memberships
+            ),
+            identity=self.identity,
+            quotas=self.quotas,
+            limits=Limits(
+                Allowances(requests=10_000, unknown=1000),
+                None,
+                price_of=PRICES.cost_micros,
+                spent=lambda rule, first: self.history.spent(
+                    rule.subject_kind, rule.subject_id, rule.kind, rule.model, first
+                ),
+                quotas=self.quotas.of,
+            ),
+            metering=Metering(self.recorder, self.history),
+        )
+        self.app: FastAPI = create_app(self.services)
+        self.keys: dict[str, str] = {}
+        self.users: dict[str, str] = {}
+
+    async def add(self, name: str, roles: Collection[str]) -> httpx.AsyncClient:
+        """Somebody with a key, and a client that shows it."""
+        user = await self.identity.add_user(Actor(None), f"{name}@example.com", name, roles)
+        _, self.keys[name] = await self.identity.add_key(Actor(None), user.user.id, "key")
+        self.users[name] = user.user.id
+        return self.client(name)
+
+    def client(self, name: str) -> httpx.AsyncClient:
+        """A client that shows somebody's key."""
+        return httpx.AsyncClient(
+            transport=httpx.ASGITransport(self.app),
+            base_url="http://gateway",
+            headers={"Authorization": f"Bearer {self.keys[name]}"},
+        )

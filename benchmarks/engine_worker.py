@@ -33,7 +33,7 @@ from smartlite.engines.protocols import ASREngine, LLMEngine, TTSEngine
 from smartlite.engines.registry import create_asr, create_llm, create_tts
 from smartlite.models.catalog_file import load_catalog
 from smartlite.models.store import ModelStore
-from smartlite.storage.objects import FsspecObjectStore
+from smartlite.storage.open_objects import open_objects
 
 Work = Callable[[dict[str, Any]], Coroutine[None, None, dict[str, Any]]]
 
@@ -89,7 +89,7 @@ def _load(kind: str, served: ServedEngine) -> Work:
 
 def _files(served: ServedEngine) -> ModelFiles:
     settings = load_settings()
-    store = ModelStore(FsspecObjectStore(settings.objects_url), settings.model_cache_dir)
+    store = ModelStore(open_objects(settings), settings.model_cache_dir)
     return store.ensure_local(load_catalog(settings.catalog).find(served.model))
 
 

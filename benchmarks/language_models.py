@@ -24,7 +24,7 @@ from smartlite.engines.transformers_options import TorchOptions
 from smartlite.engines.transformers_weights import load_model
 from smartlite.models.catalog_file import load_catalog
 from smartlite.models.store import ModelStore
-from smartlite.storage.objects import FsspecObjectStore
+from smartlite.storage.open_objects import open_objects
 
 _RESULTS: Final = Path(__file__).with_name("RESULTS.md")
 _TOKENS: Final = 64
@@ -111,5 +111,5 @@ def _generate(model: str, threads: int) -> Iterator[Rate]:
 def files_of(model: str) -> ModelFiles:
     """A model of the catalog on this machine, fetched where it is missing."""
     settings = load_settings()
-    store = ModelStore(FsspecObjectStore(settings.objects_url), settings.model_cache_dir)
+    store = ModelStore(open_objects(settings), settings.model_cache_dir)
     return store.ensure_local(load_catalog(settings.catalog).find(model))

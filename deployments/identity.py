@@ -2,15 +2,18 @@
 
 import asyncio
 import logging
+import os
 from typing import Final
 
 from smartlite.auth.accounts import open_accounts
 from smartlite.auth.authenticator import Authenticator
 from smartlite.auth.found_key import FoundKey
 from smartlite.auth.identity import Identity
+from smartlite.auth.oidc.providers import load_providers
 from smartlite.config import Settings
 from smartlite.errors import SmartLiteError
 from smartlite.storage.database import Database
+from smartlite.storage.encryption import Cipher
 
 _logger = logging.getLogger(__name__)
 
@@ -20,10 +23,10 @@ _NOTE_EVERY_S: Final = 5.0
 class ReplicaIdentity:
     """Users, keys and sessions of this platform, as one replica asks about them. Used in one event loop."""
 
-    def __init__(self, settings: Settings) -> None:
-        database = Database(settings.sql_url)
+    def __init__(self, settings: Settings, database: Database, cipher: Cipher) -> None:
         self.identity = Identity(database)
-        self.accounts = open_accounts(database)
+        providers = load_providers(settings.oidc_providers, os.environ)
+        self.accounts = open_accounts(database, issuer=settings.issuer, providers=providers, cipher=cipher)
         self.authenticator = Authenticator(self._find, find_by_token=self.accounts.check.find)
         self._noting: asyncio.Task[None] | None = None
 

@@ -1,5 +1,6 @@
 """The ingress replica: the gateway's app over handles to the stages. Must not know routes."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
@@ -16,15 +17,21 @@ from deployments.handles import (
     open_routes,
     open_stages,
 )
+from deployments.idempotency import ReplicaIdempotency
 from deployments.identity import ReplicaIdentity
 from deployments.limits import open_limits
 from deployments.loopback import bind_to_loopback
+from deployments.metering import ReplicaMetering
+from deployments.schema import migrate_when_possible
 from deployments.status import ServeStatusBoard
 from smartlite.api.app import create_app
 from smartlite.api.services import Services
+from smartlite.auth.quota_book import QuotaBook
 from smartlite.config import Settings, load_settings
 from smartlite.domain.models import ModelDirectory
 from smartlite.logging import configure_logging
+from smartlite.storage.database import Database
+from smartlite.storage.encryption import Cipher
 
 _Message = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[_Message]]
@@ -50,7 +57,14 @@ class IngressDeployment:
         configure_logging(settings.log_level)
         stages = open_stages(handles, settings)
         routes = open_routes(stages, models, settings)
-        users = ReplicaIdentity(settings) if settings.auth == "required" else None
+        self._database = database = Database(settings.sql_url)
+        self._migrating: asyncio.Task[None] | None = None
+        is_guarded = settings.auth == "required"
+        cipher = Cipher(database, settings.encryption_key_ring)
+        users = ReplicaIdentity(settings, database, cipher) if is_guarded else None
+        self._idempotency = ReplicaIdempotency(settings, database, cipher)
+        quotas = QuotaBook(database)
+        self._metering = ReplicaMetering(settings, database) if is_guarded else None
         has_embedding = any(model.task == "embedding" for model in models.models)
         self._services = Services(
             settings=settings,
@@ -64,11 +78,27 @@ class IngressDeployment:
             authenticator=users.authenticator if users else None,
             identity=users.identity if users else None,
             accounts=users.accounts if users else None,
-            limits=open_limits(settings) if users else None,
+            metering=self._metering.metering if self._metering else None,
+            quotas=quotas if is_guarded else None,
+            limits=open_limits(settings, self._metering, quotas) if self._metering else None,
+            idempotency=self._idempotency.keeper,
         )
 
     def __serve_build_asgi_app__(self) -> _App:
-        return leave_request_id_to_serve(create_app(self._services))
+        return self._begun(leave_request_id_to_serve(create_app(self._services)))
+
+    def _begun(self, app: _App) -> _App:
+        """The same app, whose first request (the edge's question after its health) begins what runs beside it."""
+
+        async def wrapped(scope: _Message, receive: _Receive, send: _Send) -> None:
+            if self._migrating is None:
+                self._migrating = asyncio.create_task(migrate_when_possible(self._database))
+            self._idempotency.begin()
+            if self._metering is not None:
+                self._metering.begin()
+            await app(scope, receive, send)
+
+        return wrapped
 
 
 def _pipeline_waits(models: ModelDirectory, settings: Settings) -> tuple[float, float]:

@@ -18,7 +18,7 @@ from smartlite.engines.registry import create
 from smartlite.logging import configure_logging
 from smartlite.models.catalog import ModelEntry
 from smartlite.models.store import ModelStore
-from smartlite.storage.objects import FsspecObjectStore
+from smartlite.storage.open_objects import open_objects
 
 _logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class EngineSpec:
 
 def open_store(settings: Settings) -> ModelStore:
     """Open the model store that the settings name."""
-    return ModelStore(FsspecObjectStore(settings.objects_url), settings.model_cache_dir)
+    return ModelStore(open_objects(settings), settings.model_cache_dir)
 
 
 def open_decoder() -> DecoderPool:

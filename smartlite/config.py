@@ -5,15 +5,18 @@ Must not know who uses them. Numbers of replicas and engines are in ``serve_conf
 
 import ipaddress
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from smartlite.database_url import normal_database_url
+from smartlite.encryption_keys import parse_encryption_keys
 from smartlite.errors import ConfigurationError
+from smartlite.public_url import is_issuer
 from smartlite.strict import nearest
 
 _PREFIX = "SMARTLITE_"
@@ -26,7 +29,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, hide_input_in_errors=True)
 
     host: str = "127.0.0.1"
-    """Address the gateway listens on. Loopback only, until use is metered."""
+    """Address the gateway listens on; one that others reach needs ``auth``, and its names in ``allowed_hosts``."""
     port: _Port = 8000
     """Port of the gateway."""
     edge: Literal["own", "ray-proxy", "ray-haproxy"] = "own"
@@ -42,9 +45,9 @@ class Settings(BaseSettings):
     """Port of Ray's own proxy, which the edge does not use."""
     dashboard_port: _Port = 8265
     """Port of the Ray dashboard and its deploy API."""
-    auth: Literal["off", "required"] = "off"
+    auth: Literal["off", "required"] = "required"
     """Whether every request needs an API key (``smartlite keys``) or the access token of whoever signed in. ``off``:
-    whoever reaches the gateway may do everything."""
+    whoever reaches the gateway may do everything, on loopback only, and nothing is limited or recorded."""
     api_key: SecretStr = SecretStr("")
     """Key that the command line sends to the platform."""
     ray_auth_mode: Literal["disabled", "token"] = "disabled"
@@ -58,6 +61,18 @@ class Settings(BaseSettings):
     """Where the embedded stores live."""
     object_store_url: str = ""
     """fsspec URL of the object store, such as ``s3://bucket/prefix``; empty: the folder ``objects`` in data_dir."""
+    s3_endpoint_url: str = ""
+    """Address of the store of an ``s3://`` URL, such as ``http://127.0.0.1:8333``; empty: Amazon's, or what the
+    variables and files of Amazon's own tools say, as with the next three."""
+    s3_access_key_id: str = ""
+    """Who asks the store."""
+    s3_secret_access_key: SecretStr = SecretStr("")
+    """Their secret."""
+    s3_region: str = ""
+    """Region of the bucket."""
+    encryption_keys: SecretStr = SecretStr("")
+    """Keys that wrap the keys of stored data, ``ID:BASE64`` of 32 bytes each, separated by commas: the first wraps what
+    is new, the others open what is old; empty: nothing is encrypted. ``smartlite encryption-keys generate``."""
     database_url: SecretStr = SecretStr("")
     """SQLAlchemy URL of the database: ``mysql://user:password@host/database`` (MySQL, MariaDB) or ``sqlite:///file``,
     which serves the replicas of one machine; empty: the file ``smartlite.db`` in data_dir."""
@@ -112,6 +127,18 @@ class Settings(BaseSettings):
     """What happens while Redis does not answer: each replica counts half of every limit by itself, or nobody gets
     anything that is limited (503)."""
 
+    prices: Path | None = None
+    """A YAML file with what use costs, see docs/identity.md; none: everything costs nothing."""
+    history_retention_days: Annotated[int, Field(ge=0)] = 90
+    """Days that requests stay in the history; 0: for ever."""
+    usage_retention_days: Annotated[int, Field(ge=0)] = 0
+    """Days that sums of usage are kept; 0: for ever."""
+
+    public_url: str = ""
+    """Address that browsers and clients of OAuth reach the gateway by, such as ``https://voice.example.com``;
+    empty: ``http://host:port``."""
+    oidc_providers: Path | None = None
+    """A YAML file with the OpenID Connect providers that people may sign in through."""
     instance: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,128}$")] = ""
     """Random id of this start of the platform; ``/healthz`` answers it, so that the edge knows its own replicas."""
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ("127.0.0.1", "localhost", "[::1]")
@@ -121,15 +148,30 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Least severe level that is logged."""
 
+    @field_validator("auth")
+    @classmethod
+    def _is_off_on_loopback_only(cls, value: str, info: ValidationInfo) -> str:
+        host = info.data.get("host")
+        if value == "off" and host is not None and not ipaddress.ip_address(host).is_loopback:
+            msg = f"must be 'required' while SMARTLITE_HOST is {host}, which others reach; off is for loopback"
+            raise ValueError(msg)
+        return value
+
     @field_validator("host")
     @classmethod
-    def _is_loopback(cls, value: str) -> str:
+    def _is_address(cls, value: str) -> str:
         try:
-            loopback = ipaddress.ip_address(value).is_loopback
+            ipaddress.ip_address(value)
         except ValueError:
-            loopback = False
-        if not loopback:
-            msg = "must be a loopback address such as 127.0.0.1, until use is metered"
+            msg = "must be an IP address, such as 127.0.0.1 or 0.0.0.0"
+            raise ValueError(msg) from None
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_origin(cls, value: str) -> str:
+        if value and not is_issuer(value):
+            msg = "must be https://HOST[:PORT] with no path, or http:// with a loopback host"
             raise ValueError(msg)
         return value
 
@@ -144,6 +186,20 @@ class Settings(BaseSettings):
     def _is_redis_url(cls, value: SecretStr) -> SecretStr:
         if value.get_secret_value() and not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
             msg = "must begin with redis://, rediss:// or unix://"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("encryption_keys")
+    @classmethod
+    def _are_encryption_keys(cls, value: SecretStr) -> SecretStr:
+        parse_encryption_keys(value.get_secret_value())
+        return value
+
+    @field_validator("s3_endpoint_url")
+    @classmethod
+    def _is_http_url(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            msg = "must begin with http:// or https://"
             raise ValueError(msg)
         return value
 
@@ -170,9 +226,25 @@ class Settings(BaseSettings):
         return range(int(first), int(last) + 1)
 
     @property
+    def issuer(self) -> str:
+        """URL of the platform, which clients of OAuth know it by (RFC 8414)."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url or f"http://{host}:{self.port}"
+
+    @property
     def objects_url(self) -> str:
         """fsspec URL of the object store."""
         return self.object_store_url or (self.data_dir / "objects").absolute().as_uri()
+
+    @property
+    def journal_dir(self) -> Path:
+        """Where what was used is kept until the database has it; on a disk of this machine."""
+        return self.data_dir / "journal"
+
+    @property
+    def encryption_key_ring(self) -> Mapping[str, bytes]:
+        """The keys of ``encryption_keys`` by id, the one for what is new first: for the cipher alone."""
+        return parse_encryption_keys(self.encryption_keys.get_secret_value())
 
     @property
     def sql_url(self) -> str:

@@ -18,10 +18,18 @@ from smartlite.api.routes import (
     embeddings,
     health,
     identity,
+    limits,
     models,
+    oauth,
+    oauth_clients,
+    oidc,
+    organizations,
+    quotas,
     responses,
+    shares,
     speech,
     transcriptions,
+    usage,
     voice,
     voices,
 )
@@ -43,9 +51,20 @@ ROUTERS: Final[dict[str, tuple[APIRouter, ...]]] = {
 """Prefix to routers; another version of the API is another line."""
 
 
-IDENTITY_ROUTERS: Final[dict[str, tuple[APIRouter, ...]]] = {"/v1": (identity.router,)}
+IDENTITY_ROUTERS: Final[dict[str, tuple[APIRouter, ...]]] = {
+    "/v1": (identity.router, organizations.router, shares.router)
+}
 """Likewise, only where there are users."""
-ACCOUNT_ROUTERS: Final[dict[str, tuple[APIRouter, ...]]] = {"": (auth.well_known,), "/v1": (auth.router,)}
+LIMIT_ROUTERS: Final[dict[str, tuple[APIRouter, ...]]] = {"/v1": (limits.router,)}
+"""Likewise."""
+QUOTA_ROUTERS: Final[dict[str, tuple[APIRouter, ...]]] = {"/v1": (quotas.router,)}
+"""Likewise."""
+METERING_ROUTERS: Final[dict[str, tuple[APIRouter, ...]]] = {"/v1": (usage.router,)}
+"""Likewise."""
+ACCOUNT_ROUTERS: Final[dict[str, tuple[APIRouter, ...]]] = {
+    "": (auth.well_known, oauth.well_known),
+    "/v1": (auth.router, oauth.pages, oauth.router, oauth_clients.router, oauth_clients.grants, oidc.router),
+}
 """Likewise, only where they sign in."""
 
 
@@ -62,13 +81,26 @@ def create_app(services: Services) -> FastAPI:
         redoc_url=None,
         # A redirect would repeat the client's Host header, and no official client needs one.
         redirect_slashes=False,
-        middleware=middleware_stack(services.settings, tuple(ROUTERS), services.authenticator, services.limits),
+        middleware=middleware_stack(
+            services.settings,
+            tuple(ROUTERS),
+            services.authenticator,
+            services.limits,
+            services.idempotency,
+            services.metering.recorder if services.metering else None,
+        ),
         exception_handlers=exception_handlers(),
     )
     app.state.services = services
     _include(app, ROUTERS)
     if services.identity is not None:
         _include(app, IDENTITY_ROUTERS)
+    if services.limits is not None:
+        _include(app, LIMIT_ROUTERS)
+    if services.quotas is not None:
+        _include(app, QUOTA_ROUTERS)
+    if services.metering is not None:
+        _include(app, METERING_ROUTERS)
     if services.accounts is not None:
         _include(app, ACCOUNT_ROUTERS)
     add_docs(app, services.models, tuple(ROUTERS) if services.authenticator else (), PUBLIC_PATHS)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
+from smartlite.auth.acting import Acting, FindMemberships
 from smartlite.auth.api_keys import PREFIX, Presented, parse
 from smartlite.auth.noted import utc_now
 from smartlite.auth.permissions import effective_scopes
@@ -67,6 +68,10 @@ class KeyRecord(Protocol):
     def role_scopes(self) -> Collection[str]:
         """Grants of all of them together."""
 
+    @property
+    def organization_id(self) -> str | None:
+        """What the key is for; None: for its owner alone."""
+
 
 class FindKey(Protocol):
     """Asks the store for a key by its public id."""
@@ -94,6 +99,7 @@ class Authenticator:
         find_timeout_s: After so long the store counts as away.
         max_keys: So many keys are remembered.
         find_by_token: Knows who shows an access token; None where nobody signs in.
+        find_memberships: Asks the store what a user is in which organisation; None where there are none.
     """
 
     def __init__(
@@ -103,21 +109,25 @@ class Authenticator:
         find_timeout_s: float = FIND_TIMEOUT_S,
         max_keys: int = MAX_KNOWN,
         find_by_token: FindByToken | None = None,
+        find_memberships: FindMemberships | None = None,
     ) -> None:
         self._find = find
         self._clock = clock
         self._keys = Remembered(self._find_key, clock, find_timeout_s, max_keys)
         self._find_by_token = find_by_token
+        self._acting = Acting(find_memberships, clock, find_timeout_s, max_keys)
         self._used: Recent[str, datetime] = Recent(max_keys)
 
-    async def authenticate(self, header: str | None) -> Principal:
-        """Find out who asks.
+    async def authenticate(self, header: str | None, organization_id: str | None = None) -> Principal:
+        """Find out who asks, and for which organisation.
 
         Args:
             header: Value of ``Authorization``; None where it was not sent.
+            organization_id: The organisation that was named; None: none.
 
         Raises:
             Unauthorized: 401, the same for every cause.
+            OrganizationMismatch: 401, the credential is good, and not for the organisation that was named.
             Unavailable: 503, the store cannot be asked, and did not tell of this credential within the last minute.
             Overloaded: 429, too many credentials that nobody remembers are being looked for.
         """
@@ -128,6 +138,8 @@ class Authenticator:
                 principal = await self._by_key(credential)
             elif self._find_by_token is not None and credential.count(".") == _DOTS:
                 principal = await self._find_by_token(credential)
+        if principal is not None:
+            principal = await self._acting.complete(principal, organization_id)
         if principal is None:
             raise Unauthorized(_REFUSED)
         return principal
@@ -167,4 +179,6 @@ def _principal(record: KeyRecord) -> Principal:
         roles=tuple(record.roles),
         scopes=effective_scopes(frozenset(record.role_scopes), of_key),
         name=record.user_name,
+        organization_id=record.organization_id,
+        has_own_scopes=of_key is not None,
     )

@@ -50,3 +50,7 @@ class FoundKey:
     @property
     def roles(self) -> Sequence[str]:
         return sorted(self.held.roles)
+
+    @property
+    def organization_id(self) -> str | None:
+        return self.held.key.organization_id

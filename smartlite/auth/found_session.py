@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from smartlite.auth.token_guard import AccessToken
 from smartlite.domain.identity import HeldSession
 from smartlite.domain.principal import Principal
 
@@ -14,13 +15,12 @@ class FoundSession:
     held: HeldSession
     role_scopes: frozenset[str]
 
-    def is_good(self, user_id: str, now: datetime) -> bool:
-        """Whether this user's token of the session counts."""
+    def is_good(self, token: AccessToken, now: datetime) -> bool:
+        """Whether a token of the session counts."""
         session, user = self.held.session, self.held.user
-        return user.id == user_id and user.is_active and session.revoked_at is None and now < session.expires_at
+        return user.id == token.user_id and user.is_active and session.revoked_at is None and now < session.expires_at
 
-    @property
-    def principal(self) -> Principal:
+    def principal(self, _: AccessToken) -> Principal:
         """Who shows the token."""
         user = self.held.user
         return Principal(

@@ -4,18 +4,22 @@ Whoever calls has asked ``permissions.decide`` before; what is done and the line
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from smartlite.auth.api_keys import new_key
 from smartlite.auth.found_key import FoundKey
 from smartlite.auth.noted import Actor, note, utc_now
+from smartlite.auth.organizations import Organizations
+from smartlite.auth.policies import missing
 from smartlite.auth.scopes import BUILT_IN_ROLES, check_grants, role_grants
+from smartlite.auth.sharing import Sharing
 from smartlite.domain.identity import ApiKey, AuditEntry, Page, Role, User
 from smartlite.domain.ids import new_id
+from smartlite.domain.organizations import SubjectKind
 from smartlite.errors import InvalidRequest, NotFound
-from smartlite.storage import api_keys, audit, roles, sessions, users
+from smartlite.storage import api_keys, audit, organizations, roles, sessions, shares, users
 from smartlite.storage.database import Database, ReadSession, WriteSession, retried
 
 ADMIN_EMAIL: Final = "admin@localhost"
@@ -35,6 +39,8 @@ class Identity:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.organizations = Organizations(database)
+        self.sharing = Sharing(database)
 
     async def find_key(self, public_id: str) -> FoundKey | None:
         """A key by its public id; the authenticator's question."""
@@ -65,7 +71,7 @@ class Identity:
                     return None
                 admin = User(new_id("user"), ADMIN_EMAIL, "Administrator", True, utc_now())
                 await users.add(session, admin, {"admin"})
-                _, text = await self._add_key(session, Actor(None), admin.id, "setup", None, None)
+                _, text = await _add_key(session, Actor(None), _key(admin.id, "setup"))
                 await note(session, Actor(None), "user.add", "user", admin.id, {"roles": ["admin"]})
             return text
 
@@ -148,21 +154,26 @@ class Identity:
         name: str,
         scopes: Collection[str] | None = None,
         expires_at: datetime | None = None,
+        organization_id: str | None = None,
     ) -> tuple[ApiKey, str]:
-        """Make a key.
+        """Make a key, of a user alone or for an organisation that they are in.
 
         Returns:
             The key and its text, which is kept nowhere.
 
         Raises:
             InvalidRequest: 400, a scope that cannot be granted, or a time that has passed.
-            NotFound: 404, there is no such user.
+            NotFound: 404, there is no such user; or they are in no such organisation.
         """
         if expires_at is not None and expires_at <= utc_now():
             raise InvalidRequest("'expires_at' has passed.", "expires_at")
         granted = None if scopes is None else check_grants(scopes)
         async with self._database.writing() as session:
-            return await self._add_key(session, actor, user_id, name, granted, expires_at)
+            if organization_id is not None:
+                held = await organizations.memberships(session, user_id)
+                if organization_id not in held:
+                    raise missing("organization", organization_id)
+            return await _add_key(session, actor, _key(user_id, name, granted, expires_at, organization_id))
 
     async def find_api_key(self, key_id: str, owner_id: str | None = None) -> ApiKey:
         """A key by its id; of a certain owner where one is named.
@@ -173,13 +184,22 @@ class Identity:
         async with self._database.reading() as session:
             key = await api_keys.get(session, key_id)
         if key is None or owner_id not in {None, key.user_id}:
-            raise NotFound(f"There is no API key '{key_id[:64]}'.", "key_id")
+            raise missing("api_key", key_id)
         return key
 
     async def page_keys(self, user_id: str, after: str | None, limit: int) -> Page[ApiKey]:
         """A user's keys, the revoked ones too."""
         async with self._database.reading() as session:
             return await api_keys.page_of_user(session, user_id, after=after, limit=limit)
+
+    async def page_organization_keys(
+        self, organization_id: str, user_id: str | None, after: str | None, limit: int
+    ) -> Page[ApiKey]:
+        """The keys for an organisation, the revoked ones too: everybody's, or one user's."""
+        async with self._database.reading() as session:
+            return await api_keys.page_of_organization(
+                session, organization_id, user_id=user_id, after=after, limit=limit
+            )
 
     async def revoke_key(self, actor: Actor, key_id: str) -> None:
         """Revoke a key for good; nothing where it was revoked before."""
@@ -221,28 +241,36 @@ class Identity:
 
         async def work() -> None:
             async with self._database.writing() as session:
+                role = await roles.get(session, role_id)
                 await roles.remove(session, role_id)
+                if role is not None:
+                    await shares.forget_subject(session, SubjectKind.ROLE, role.name)
                 await note(session, actor, "role.remove", "role", role_id)
 
         await retried(work)
 
-    async def _add_key(
-        self,
-        session: WriteSession,
-        actor: Actor,
-        user_id: str,
-        name: str,
-        scopes: frozenset[str] | None,
-        expires_at: datetime | None,
-    ) -> tuple[ApiKey, str]:
-        made = new_key()
-        key = ApiKey(
-            new_id("key"), user_id, name, made.public_id, made.secret_hash, scopes, utc_now(), expires_at=expires_at
-        )
-        await api_keys.add(session, key)
-        details = {"user": user_id, "name": name, "scopes": None if scopes is None else sorted(scopes)}
-        await note(session, actor, "api_key.add", "api_key", key.id, details)
-        return key, made.text
+
+def _key(
+    user_id: str,
+    name: str,
+    scopes: frozenset[str] | None = None,
+    expires_at: datetime | None = None,
+    organization_id: str | None = None,
+) -> tuple[ApiKey, str]:
+    made = new_key()
+    key = ApiKey(new_id("key"), user_id, name, made.public_id, made.secret_hash, scopes, utc_now(), expires_at)
+    return replace(key, organization_id=organization_id), made.text
+
+
+async def _add_key(session: WriteSession, actor: Actor, made: tuple[ApiKey, str]) -> tuple[ApiKey, str]:
+    key, _ = made
+    await api_keys.add(session, key)
+    scopes = None if key.scopes is None else sorted(key.scopes)
+    details = {"user": key.user_id, "name": key.name, "scopes": scopes}
+    if key.organization_id is not None:
+        details["organization"] = key.organization_id
+    await note(session, actor, "api_key.add", "api_key", key.id, details)
+    return made
 
 
 async def _check_roles(session: ReadSession, names: Collection[str]) -> None:

@@ -14,6 +14,7 @@ from smartlite.domain.identity import SigningKey
 from smartlite.errors import Unavailable
 from smartlite.storage import signing_keys
 from smartlite.storage.database import Database, WriteSession, retried
+from smartlite.storage.encryption import Cipher
 
 FRESH: Final = timedelta(seconds=10)
 """So old what a replica remembers may be: after that it signs with no retired key, and takes no forgotten one."""
@@ -29,11 +30,15 @@ class KeyRing:
     Args:
         database: Where they are.
         clock: Tells the time in UTC.
+        cipher: Encrypts the private keys that are made; None: they are stored as they are.
     """
 
-    def __init__(self, database: Database, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self, database: Database, clock: Callable[[], datetime] = utc_now, cipher: Cipher | None = None
+    ) -> None:
         self._database = database
         self._clock = clock
+        self._cipher = Cipher(database, {}) if cipher is None else cipher
         self._keys: dict[str, TokenKey] = {}
         self._read_at: datetime | None = None
         self._reading = asyncio.Lock()
@@ -82,10 +87,11 @@ class KeyRing:
         async def work() -> SigningKey:
             now = self._clock()
             made = new_signing_key(now)
+            stored = await signing_keys.sealed(self._cipher, made)
             async with self._database.writing() as session:
                 await signing_keys.retire(session, now)
                 await signing_keys.forget_retired(session, now if at_once else now - KEPT)
-                await self._add(session, actor, made)
+                await self._add(session, actor, stored)
             return made
 
         made = await retried(work)
@@ -94,9 +100,10 @@ class KeyRing:
 
     async def _make_first(self) -> None:
         async def work() -> None:
+            made = await signing_keys.sealed(self._cipher, new_signing_key(self._clock()))
             async with self._database.writing() as session:
                 if all(key.retired_at is not None for key in await signing_keys.every(session)):
-                    await self._add(session, Actor(None), new_signing_key(self._clock()))
+                    await self._add(session, Actor(None), made)
 
         # Two replicas at MySQL may both make one: then both verify, and the younger signs.
         await retried(work)
@@ -118,7 +125,8 @@ class KeyRing:
             asked_at = self._clock()
             try:
                 async with self._database.reading() as session:
-                    stored = await signing_keys.every(session)
+                    found = await signing_keys.every(session)
+                stored = [await signing_keys.opened(self._cipher, key) for key in found]
             except Unavailable:
                 if not self._keys:
                     raise

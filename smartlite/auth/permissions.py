@@ -37,3 +37,25 @@ def decide(principal: Principal, scope: Scope, model: str | None = None) -> None
     if not covers(principal.scopes, scope, model):
         missing = scope if model is None else f"{scope}:{model}"
         raise PermissionDenied(f"This credential may not do that: it lacks the scope '{missing}'.")
+
+
+def decide_on_own(principal: Principal, scope: Scope) -> None:
+    """Return if the principal may handle credentials of its own user.
+
+    A session may; a key or a client only as far as it may handle keys, which are credentials too.
+
+    Raises:
+        PermissionDenied: 403, names the missing scope.
+    """
+    if principal.is_limited:
+        decide(principal, scope)
+
+
+def check_held(principal: Principal, grants: frozenset[str]) -> None:
+    """Return if the principal holds all that somebody is to be given.
+
+    Raises:
+        PermissionDenied: 403, nobody grants more than they hold.
+    """
+    if lacking := sorted(grants - in_both(grants, principal.scopes)):
+        raise PermissionDenied(f"Nobody grants more than they hold; you lack '{lacking[0]}'.")

@@ -1,6 +1,7 @@
 """The text of a refresh token, and the one that follows from it. Must not know where sessions are stored.
 
-``slr_<session>_<family><secret><checksum>``. All tokens of a session share the family part, so that one that was used
+``slr_<session>_<family><secret><checksum>``, or ``slo_...`` where a client of OAuth holds the session: neither is taken
+for the other. All tokens of a session share the family part, so that one that was used
 long ago is known for what it is, and one that somebody made up is not taken for it. The secret of the next token is
 derived from the shown one and a random salt that is kept: whoever repeats a request, because the answer was lost or
 another tab asked too, gets the same successor, and the database holds nothing that a token could be made of.
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from typing import Final
 
 PREFIX: Final = "slr_"
+CLIENT_PREFIX: Final = "slo_"
 SALT_BYTES: Final = 32
 SESSION: Final = "ses"
 """Prefix of the ids of sessions."""
@@ -23,7 +25,7 @@ SESSION: Final = "ses"
 _FAMILY_BYTES: Final = 16
 _SECRET_BYTES: Final = 32
 _SHAPE: Final = re.compile(
-    rf"{PREFIX}([0-9a-f]{{32}})_([A-Za-z0-9_-]{{22}})([A-Za-z0-9_-]{{43}})([0-9a-f]{{8}})", re.ASCII
+    rf"({PREFIX}|{CLIENT_PREFIX})([0-9a-f]{{32}})_([A-Za-z0-9_-]{{22}})([A-Za-z0-9_-]{{43}})([0-9a-f]{{8}})", re.ASCII
 )
 _NEXT: Final = b"smartlite: next refresh token\0"
 
@@ -35,6 +37,7 @@ class RefreshToken:
     session_hex: str
     family: str
     secret: str
+    prefix: str = PREFIX
 
     @property
     def session_id(self) -> str:
@@ -44,7 +47,7 @@ class RefreshToken:
     @property
     def text(self) -> str:
         """Shown to whoever signed in, and kept nowhere."""
-        body = f"{PREFIX}{self.session_hex}_{self.family}{self.secret}"
+        body = f"{self.prefix}{self.session_hex}_{self.family}{self.secret}"
         return body + _checksum(body)
 
     @property
@@ -68,21 +71,21 @@ class RefreshToken:
     def next(self, salt: bytes) -> "RefreshToken":
         """The token that follows, always the same with the same salt."""
         secret = hmac.digest(self.secret.encode("ascii"), _NEXT + salt, "sha256")
-        return RefreshToken(self.session_hex, self.family, _base64(secret))
+        return RefreshToken(self.session_hex, self.family, _base64(secret), self.prefix)
 
 
-def new_refresh_token(session_id: str) -> RefreshToken:
+def new_refresh_token(session_id: str, prefix: str = PREFIX) -> RefreshToken:
     """Make the first token of a session out of the system's random numbers."""
     family, secret = (_base64(secrets.token_bytes(size)) for size in (_FAMILY_BYTES, _SECRET_BYTES))
-    return RefreshToken(session_id.removeprefix(f"{SESSION}_"), family, secret)
+    return RefreshToken(session_id.removeprefix(f"{SESSION}_"), family, secret, prefix)
 
 
-def parse_refresh_token(text: str) -> RefreshToken | None:
-    """Read what somebody sent; None where it cannot be a refresh token. Never raises, whatever the text is."""
+def parse_refresh_token(text: str, prefix: str = PREFIX) -> RefreshToken | None:
+    """Read what somebody sent; None where it cannot be a refresh token of this kind. Never raises, whatever it is."""
     found = _SHAPE.fullmatch(text) if len(text) <= 256 else None
-    if found is None or _checksum(text[:-8]) != found[4]:
+    if found is None or found[1] != prefix or _checksum(text[:-8]) != found[5]:
         return None
-    return RefreshToken(found[1], found[2], found[3])
+    return RefreshToken(found[2], found[3], found[4], prefix)
 
 
 def _base64(data: bytes) -> str:

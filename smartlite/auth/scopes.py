@@ -31,8 +31,25 @@ class Scope(StrEnum):
     """One's own."""
     KEYS_WRITE = "keys:write"
     """One's own."""
+    OAUTH_READ = "oauth:read"
+    """Clients that one registered."""
+    OAUTH_WRITE = "oauth:write"
+    """Likewise."""
     AUDIT_READ = "audit:read"
     ROLES_WRITE = "roles:write"
+    USAGE_READ = "usage:read"
+    """Everybody's; one's own needs none."""
+    QUOTAS_READ = "quotas:read"
+    QUOTAS_WRITE = "quotas:write"
+    """Limits and budgets, anybody's."""
+    REQUESTS_READ = "requests:read"
+    """Everybody's history of requests; one's own needs none."""
+    ORGS_READ = "orgs:read"
+    """Every organisation; those that one is a member of need none."""
+    ORGS_WRITE = "orgs:write"
+    """Likewise; and making one."""
+    RESOURCES_ADMIN = "resources:admin"
+    """Everything that has an owner, whoever that is."""
 
 
 INFERENCE: Final = frozenset(
@@ -49,8 +66,11 @@ INFERENCE: Final = frozenset(
 
 BUILT_IN_ROLES: Final[Mapping[str, frozenset[Scope]]] = {
     "admin": frozenset(Scope),
-    "operator": INFERENCE | {Scope.MODELS_READ, Scope.USERS_READ, Scope.AUDIT_READ},
-    "developer": INFERENCE | {Scope.MODELS_READ, Scope.KEYS_READ, Scope.KEYS_WRITE},
+    "operator": INFERENCE
+    | {Scope.MODELS_READ, Scope.USERS_READ, Scope.AUDIT_READ, Scope.USAGE_READ, Scope.REQUESTS_READ, Scope.QUOTAS_READ}
+    | {Scope.ORGS_READ},
+    "developer": INFERENCE
+    | {Scope.MODELS_READ, Scope.KEYS_READ, Scope.KEYS_WRITE, Scope.OAUTH_READ, Scope.OAUTH_WRITE},
     "user": INFERENCE | {Scope.MODELS_READ},
     "viewer": frozenset({Scope.MODELS_READ}),
 }

@@ -14,7 +14,14 @@ from typing import Final
 from smartlite.auth.found_session import FoundSession
 from smartlite.auth.key_ring import KeyRing
 from smartlite.auth.noted import Actor, note, utc_now
-from smartlite.auth.refresh_tokens import SALT_BYTES, SESSION, RefreshToken, new_refresh_token, parse_refresh_token
+from smartlite.auth.refresh_tokens import (
+    PREFIX,
+    SALT_BYTES,
+    SESSION,
+    RefreshToken,
+    new_refresh_token,
+    parse_refresh_token,
+)
 from smartlite.auth.scopes import BUILT_IN_ROLES, role_grants
 from smartlite.auth.token_guard import AccessToken
 from smartlite.auth.tokens import LIFETIME_S, sign
@@ -81,11 +88,20 @@ class Sessions:
             made = await roles.named(session, held.roles - BUILT_IN_ROLES.keys())
         return FoundSession(held, role_grants(held.roles, {role.name: role.scopes for role in made}))
 
-    async def add(self, session: WriteSession, user_id: str, visitor: Visitor) -> tuple[Session, RefreshToken]:
-        """Begin a session, in the unit of work of whoever made sure that this user may."""
+    async def add(
+        self, session: WriteSession, user_id: str, visitor: Visitor, prefix: str = PREFIX
+    ) -> tuple[Session, RefreshToken]:
+        """Begin a session, in the unit of work of whoever made sure that this user may.
+
+        Args:
+            session: That unit of work.
+            user_id: Whose.
+            visitor: Who signs in.
+            prefix: Of its refresh tokens; another one where a client of OAuth holds them.
+        """
         now = self._clock()
         begun_id = new_id(SESSION)
-        token = new_refresh_token(begun_id)
+        token = new_refresh_token(begun_id, prefix)
         begun = Session(
             id=begun_id,
             user_id=user_id,
@@ -104,18 +120,21 @@ class Sessions:
         return begun, token
 
     async def signed_in(self, session: Session, refresh: RefreshToken) -> SignedIn:
-        """What whoever holds a session works with, once it is stored.
+        """What whoever holds a session works with, once it is stored."""
+        token = self.access_token(session, refresh)
+        left_s = max(0, token.expires_at - int(self._clock().timestamp()))
+        return SignedIn(session, sign(await self._keys.signer(), token), left_s, refresh.text)
 
-        The access token says when the refresh token was made, and has the same id each time: of two that repeat a
-        request both get tokens that say the same.
+    def access_token(self, session: Session, refresh: RefreshToken) -> AccessToken:
+        """What the access token says that goes with a refresh token.
+
+        It says when the refresh token was made, and has the same id each time: of two that repeat a request both get
+        tokens that say the same.
         """
-        key = await self._keys.signer()
         begun_at = int((session.rotated_at or session.created_at).timestamp())
         expires_at = min(begun_at + LIFETIME_S, int(session.expires_at.timestamp()))
         token_id = hashlib.sha256(b"access token of\0" + refresh.hash).hexdigest()[:32]
-        token = AccessToken(session.user_id, session.id, f"tok_{token_id}", begun_at, expires_at)
-        left_s = max(0, expires_at - int(self._clock().timestamp()))
-        return SignedIn(session, sign(key, token), left_s, refresh.text)
+        return AccessToken(session.user_id, session.id, f"tok_{token_id}", begun_at, expires_at)
 
     async def refresh(self, text: str, visitor: Visitor) -> SignedIn:
         """Take a refresh token and give the next, with another access token.
@@ -129,7 +148,7 @@ class Sessions:
 
         async def work() -> tuple[Session, RefreshToken] | None:
             async with self._database.writing() as session:
-                return await self._follow(session, shown, visitor)
+                return await self.follow(session, shown, visitor)
 
         followed = await retried(work)
         if followed is None:
@@ -174,9 +193,15 @@ class Sessions:
 
         return await retried(work)
 
-    async def _follow(
+    async def follow(
         self, session: WriteSession, shown: RefreshToken, visitor: Visitor
     ) -> tuple[Session, RefreshToken] | None:
+        """Put the next refresh token in the place of the one that was shown, in the unit of work of whoever asks.
+
+        Returns:
+            The session and the next token; None where the shown one is not good. If it was used before, the session
+            has ended, and the unit of work must be committed.
+        """
         now = self._clock()
         held = await sessions.locked(session, shown.session_id)
         if held is None or not shown.is_of_family(held.family_hash):

@@ -18,7 +18,7 @@ from smartlite.errors import InvalidRequest, NotFound, SignInRefused, SmartLiteE
 from smartlite.storage import sessions, users
 from smartlite.storage.database import Database, retried
 
-_REFUSED: Final = "There is no user with this e-mail address and this password."
+REFUSED: Final = "There is no user with this e-mail address and this password."
 _MAX_NOTING: Final = 100
 """Lines about failed sign-ins that wait for the database; more are not noted."""
 _logger = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class SignIn:
             TooManySignIns: 429, this account, or this address, failed too often lately.
             Overloaded: 429, too many passwords are being checked.
         """
-        user, password_hash = await self._checked(email, password, visitor.address)
+        user, password_hash = await self.check(email, password, visitor.address)
         fresh_hash = None
         if self._passwords.needs_rehash(password_hash):
             fresh_hash = await self._passwords.hash(password)
@@ -67,7 +67,7 @@ class SignIn:
 
         begun = await retried(work)
         if begun is None:
-            raise SignInRefused(_REFUSED)
+            raise SignInRefused(REFUSED)
         return await self._sessions.signed_in(*begun)
 
     async def change_password(
@@ -93,7 +93,7 @@ class SignIn:
             raise NotFound("There is no such user.", "user_id")
         check_new(new, user.email, "new_password")
         try:
-            await self._checked(user.email, current, visitor.address)
+            await self.check(user.email, current, visitor.address)
         except SignInRefused:
             raise InvalidRequest("'current_password' is not your password.", "current_password") from None
         await self._set(Actor(user_id, visitor.address), user, await self._passwords.hash(new), session_id)
@@ -122,8 +122,17 @@ class SignIn:
         """Wait until what happened is noted."""
         await asyncio.gather(*self._noting)
 
-    async def _checked(self, email: str, password: str, address: str | None) -> tuple[User, str]:
-        """The user whose password it is, and its hash."""
+    async def check(self, email: str, password: str, address: str | None) -> tuple[User, str]:
+        """Compare a password, and begin nothing.
+
+        Returns:
+            The user whose it is, and its hash: whoever does something for them makes sure that it still is.
+
+        Raises:
+            SignInRefused: 401, as in ``sign_in``; likewise below.
+            TooManySignIns: 429.
+            Overloaded: 429.
+        """
         account = users.email_key(email)
         self._attempts.begin(account, address)
         try:
@@ -137,7 +146,7 @@ class SignIn:
         if user is None or password_hash is None or not is_right or not user.is_active:
             if user is not None:
                 self._note_later(user, address)
-            raise SignInRefused(_REFUSED)
+            raise SignInRefused(REFUSED)
         self._attempts.succeeded(account, address)
         return user, password_hash
 

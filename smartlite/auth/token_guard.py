@@ -18,12 +18,16 @@ MAX_BRACKETS: Final = 16
 """Of header and claims each; ours have two. So no parser can be sent too deep."""
 TYPE: Final = "at+jwt"
 """RFC 9068, section 2.1: neither a refresh token nor an ID token is taken for an access token."""
+OWN_CLIENT: Final = "smartlite"
+"""The ``client_id`` of our own sign-in."""
 LEEWAY_S: Final = 30
 MAX_LIFETIME_S: Final = 3600
 
 # With fullmatch and not with $, which a newline at the end slips past.
 _SHAPE: Final = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)", re.ASCII)
 _NAME: Final = re.compile(r"[!-~]{1,128}", re.ASCII)
+_SCOPE: Final = re.compile(r"(?:[!#-\[\]-~]+(?: [!#-\[\]-~]+)*)?", re.ASCII)
+"""RFC 6749, section 3.3; the empty one grants nothing."""
 _BRACKETS: Final = re.compile(rb"[\[\]{}]")
 _HEADER: Final = frozenset({"alg", "typ", "kid"})
 
@@ -38,6 +42,10 @@ class AccessToken:
     issued_at: int
     """Unix time, seconds; likewise below."""
     expires_at: int
+    client_id: str = OWN_CLIENT
+    """Whom it was given to (RFC 9068, section 2.2)."""
+    scope: str | None = None
+    """What it is limited to, in OAuth's spelling; None: everything that its user may do."""
 
 
 def key_id_of(text: str, algorithm: str) -> str | None:
@@ -69,13 +77,14 @@ def check_claims(claims: Mapping[str, Any], issuer: str, audience: str, now: flo
         return None
     if claims.get("iss") != issuer or claims.get("aud") != audience:
         return None
-    names = [claims.get(name) for name in ("sub", "sid", "jti")]
-    if not all(_is_name(name) for name in names):
+    names = [claims.get(name) for name in ("sub", "sid", "jti", "client_id")]
+    scope = claims.get("scope")
+    if not all(_is_name(name) for name in names) or not (scope is None or _is_scope(scope)):
         return None
     in_time = max(issued_at, not_before) - LEEWAY_S <= now < expires_at + LEEWAY_S
     if not in_time or not 0 < expires_at - issued_at <= MAX_LIFETIME_S:
         return None
-    return AccessToken(str(names[0]), str(names[1]), str(names[2]), issued_at, expires_at)
+    return AccessToken(str(names[0]), str(names[1]), str(names[2]), issued_at, expires_at, str(names[3]), scope)
 
 
 def _decoded(part: str) -> bytes | None:
@@ -111,6 +120,10 @@ def _refuse(_: str) -> None:
 
 def _is_name(value: object) -> bool:
     return isinstance(value, str) and _NAME.fullmatch(value) is not None
+
+
+def _is_scope(value: object) -> bool:
+    return isinstance(value, str) and _SCOPE.fullmatch(value) is not None
 
 
 def _is_time(value: object) -> TypeGuard[int]:

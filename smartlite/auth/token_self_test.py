@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
-from smartlite.auth.token_guard import TYPE, AccessToken
-from smartlite.auth.tokens import ALGORITHM, AUDIENCE, CLIENT, ISSUER, TokenKey, new_signing_key, read_key, sign, verify
+from smartlite.auth.token_guard import OWN_CLIENT, TYPE, AccessToken
+from smartlite.auth.tokens import ALGORITHM, AUDIENCE, ISSUER, TokenKey, new_signing_key, read_key, sign, verify
 from smartlite.errors import ConfigurationError
 
 _GONE: Final = object()
@@ -54,7 +54,7 @@ def good_header(key: TokenKey) -> dict[str, Any]:
 def good_claims(now: datetime) -> dict[str, Any]:
     """The claims of a good token."""
     good = good_token(now)
-    names = {"sub": good.user_id, "sid": good.session_id, "jti": good.token_id, "client_id": CLIENT}
+    names = {"sub": good.user_id, "sid": good.session_id, "jti": good.token_id, "client_id": OWN_CLIENT}
     return names | {"iss": ISSUER, "aud": AUDIENCE, "iat": good.issued_at, "exp": good.expires_at}
 
 
@@ -119,6 +119,10 @@ def _bad_claims(now: int) -> Iterator[tuple[str, dict[str, Any]]]:
     for name in ("sub", "sid", "jti"):
         for value in ("a b", "a\n", "é", "\ud800", "\0", "x" * 129, 1):
             yield f"{name} {value!r:.20}", {name: value}
+    for value in (_GONE, None, 1, [], "", "a b", "a\n", "x" * 129):
+        yield f"client_id {value!r:.20}" if value is not _GONE else "no client_id", {"client_id": value}
+    for value in (True, 1, [], ["llm:chat"], {}, " ", "a  b", " a", "a ", "a\nb", "a\tb", 'a"', "a\\", "é"):
+        yield f"scope {value!r}", {"scope": value}
     for value in (True, "0", 1.5, [], None):
         yield f"nbf {value!r}", {"nbf": value}
 

@@ -21,9 +21,9 @@ from smartlite.errors import ConfigurationError
 ALGORITHM: Final = "ES256"
 LIFETIME_S: Final = 15 * 60
 ISSUER: Final = "smartlite"
+"""Not the URL that OAuth's metadata names: clients do not read access tokens (RFC 9068, section 6), and those that were
+given stay good when the platform's address changes, or while replicas of two versions run."""
 AUDIENCE: Final = "smartlite"
-CLIENT: Final = "smartlite"
-"""The ``client_id`` that RFC 9068 asks for: there is one, our own sign-in."""
 
 _REQUIRED: Final = {f"require_{claim}": True for claim in ("aud", "iat", "exp", "iss", "sub", "jti")}
 
@@ -77,13 +77,15 @@ def sign(key: TokenKey, token: AccessToken, issuer: str = ISSUER, audience: str 
     claims = {
         "iss": issuer,
         "aud": audience,
-        "client_id": CLIENT,
+        "client_id": token.client_id,
         "sub": token.user_id,
         "sid": token.session_id,
         "jti": token.token_id,
         "iat": token.issued_at,
         "exp": token.expires_at,
     }
+    if token.scope is not None:
+        claims["scope"] = token.scope
     return str(jwt.encode(claims, key.private, ALGORITHM, {"typ": TYPE, "kid": key.id}))
 
 

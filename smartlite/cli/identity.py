@@ -40,7 +40,7 @@ _Scopes = Annotated[
 @users.command("list")
 def list_users(as_json: JsonOption = False) -> None:
     """Show every user."""
-    found = _run(lambda identity: _all(lambda after: identity.page_users(after, _PAGE)))
+    found = in_database(lambda identity: every_part(lambda after: identity.page_users(after, _PAGE)))
     if as_json:
         print_json({"users": [_user(each) for each in found]})
         return
@@ -50,7 +50,7 @@ def list_users(as_json: JsonOption = False) -> None:
 @users.command("add")
 def add_user(email: str, name: str = "", role: _Roles = None, as_json: JsonOption = False) -> None:
     """Add a user; their key is made with `smartlite keys add`."""
-    added = _run(lambda identity: identity.add_user(_ACTOR, email, name, role or ["user"]))
+    added = in_database(lambda identity: identity.add_user(_ACTOR, email, name, role or ["user"]))
     if as_json:
         print_json(_user(added))
     else:
@@ -70,7 +70,7 @@ def change_user(
         found = await identity.find_user(user)
         return await identity.change_user(_ACTOR, found.user.id, active, role)
 
-    changed = _run(change)
+    changed = in_database(change)
     if as_json:
         print_json(_user(changed))
     else:
@@ -83,9 +83,9 @@ def list_keys(user: _User, as_json: JsonOption = False) -> None:
 
     async def find(identity: Identity) -> list[ApiKey]:
         owner = (await identity.find_user(user)).user.id
-        return await _all(lambda after: identity.page_keys(owner, after, _PAGE))
+        return await every_part(lambda after: identity.page_keys(owner, after, _PAGE))
 
-    rows = [_key(key) for key in _run(find)]
+    rows = [_key(key) for key in in_database(find)]
     if as_json:
         print_json({"keys": rows})
         return
@@ -107,7 +107,7 @@ def add_key(
         expires_at = None if days is None else utc_now() + timedelta(days=days)
         return await identity.add_key(_ACTOR, owner, name or "key", scope, expires_at)
 
-    key, text = _run(make)
+    key, text = in_database(make)
     if as_json:
         print_json(_key(key) | {"key": text})
     else:
@@ -124,14 +124,14 @@ def revoke_key(
     async def revoke(identity: Identity) -> None:
         await identity.revoke_key(_ACTOR, (await identity.find_api_key(key)).id)
 
-    _run(revoke)
+    in_database(revoke)
     tell_done(f"revoked {key}", key, as_json)
 
 
 @roles.command("list")
 def list_roles(as_json: JsonOption = False) -> None:
     """Show every role and what it allows."""
-    made = _run(lambda identity: _all(lambda after: identity.page_roles(after, _PAGE)))
+    made = in_database(lambda identity: every_part(lambda after: identity.page_roles(after, _PAGE)))
     rows = [{"id": name, "name": name, "scopes": sorted(scopes)} for name, scopes in BUILT_IN_ROLES.items()]
     rows += [{"id": role.id, "name": role.name, "scopes": sorted(role.scopes)} for role in made]
     if as_json:
@@ -143,7 +143,7 @@ def list_roles(as_json: JsonOption = False) -> None:
 @roles.command("add")
 def add_role(name: str, scope: _Scopes = None, as_json: JsonOption = False) -> None:
     """Make a role of scopes."""
-    role = _run(lambda identity: identity.add_role(_ACTOR, name, scope or []))
+    role = in_database(lambda identity: identity.add_role(_ACTOR, name, scope or []))
     tell_done(f"added {role.id}", role.id, as_json)
 
 
@@ -152,7 +152,7 @@ def remove_role(
     role: Annotated[str, typer.Argument(metavar="ROLE", help="Id, such as role_...")], as_json: JsonOption = False
 ) -> None:
     """Take a role away, also from those who have it."""
-    _run(lambda identity: identity.remove_role(_ACTOR, role))
+    in_database(lambda identity: identity.remove_role(_ACTOR, role))
     tell_done(f"removed {role}", role, as_json)
 
 
@@ -164,7 +164,9 @@ def tell_done(text: str, target_id: str, as_json: bool) -> None:
         typer.echo(text)
 
 
-def _run(work: Callable[[Identity], Awaitable[T]]) -> T:
+def in_database(work: Callable[[Identity], Awaitable[T]]) -> T:
+    """Do something with users, keys, roles and organisations of the platform that the settings name."""
+
     async def run() -> T:
         database = Database(load_settings().sql_url)
         try:
@@ -176,7 +178,8 @@ def _run(work: Callable[[Identity], Awaitable[T]]) -> T:
     return asyncio.run(run())
 
 
-async def _all(page: Callable[[str | None], Awaitable[Any]]) -> list[Any]:
+async def every_part(page: Callable[[str | None], Awaitable[Any]]) -> list[Any]:
+    """A whole list, out of its parts."""
     found: list[Any] = []
     after: str | None = None
     while True:

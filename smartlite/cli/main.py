@@ -11,13 +11,17 @@ from smartlite import __version__
 from smartlite.cli.ask import ask
 from smartlite.cli.chat import chat
 from smartlite.cli.doctor import doctor
+from smartlite.cli.encryption_keys import encryption_keys
 from smartlite.cli.failures import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, tell
 from smartlite.cli.identity import keys, roles, users
 from smartlite.cli.models import app as models_app
+from smartlite.cli.oauth_clients import oauth_clients
+from smartlite.cli.orgs import orgs
 from smartlite.cli.serve import serve
 from smartlite.cli.sign_in import signing_keys
 from smartlite.cli.speak import speak
 from smartlite.cli.transcribe import transcribe
+from smartlite.cli.usage import quotas, requests, usage
 from smartlite.config import load_settings
 from smartlite.errors import ConfigurationError, InvalidRequest, NotFound, SmartLiteError
 from smartlite.logging import configure_logging
@@ -34,7 +38,13 @@ app.add_typer(models_app, name="models")
 app.add_typer(users, name="users")
 app.add_typer(keys, name="keys")
 app.add_typer(roles, name="roles")
+app.add_typer(orgs, name="orgs")
 app.add_typer(signing_keys, name="signing-keys")
+app.add_typer(oauth_clients, name="oauth-clients")
+app.add_typer(encryption_keys, name="encryption-keys")
+app.add_typer(quotas, name="quotas")
+app.command("usage")(usage)
+app.command("requests")(requests)
 app.command("transcribe")(transcribe)
 app.command("speak")(speak)
 app.command("chat")(chat)

@@ -20,7 +20,7 @@ from smartlite.errors import ConfigurationError, ModelStoreError
 from smartlite.models.catalog import Catalog, ModelEntry
 from smartlite.models.catalog_file import load_catalog
 from smartlite.models.store import ModelStatus, ModelStore
-from smartlite.storage.objects import FsspecObjectStore
+from smartlite.storage.open_objects import open_objects
 
 _FAILED: Final = 1
 _IN_SET: Final = " *"
@@ -170,7 +170,7 @@ def _open() -> _Workplace:
 
 
 def _open_store(settings: Settings) -> ModelStore:
-    return ModelStore(FsspecObjectStore(settings.objects_url), settings.model_cache_dir)
+    return ModelStore(open_objects(settings), settings.model_cache_dir)
 
 
 def _describe(entry: ModelEntry) -> dict[str, object]:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from rich.console import Console
 
-from smartlite.auth.identity import Identity
+from smartlite.auth.identity import ADMIN_EMAIL, Identity
 from smartlite.cli.models import pull_missing
 from smartlite.config import Settings, load_settings
 from smartlite.domain.ids import new_id
@@ -54,6 +54,10 @@ class Progress:
         self._console.print(
             f"  [green]ready[/]  {name:<10} {time.monotonic() - self._began:6.1f} s  {detail}", soft_wrap=True
         )
+
+    def warn(self, text: str) -> None:
+        """Print a line that nobody overlooks."""
+        self._console.print(text, style="bold red", soft_wrap=True)
 
     def say(self, text: str = "") -> None:
         """Print a plain line."""
@@ -100,26 +104,29 @@ def serve(
 
 
 def _open_identity(settings: Settings, progress: Progress) -> None:
-    """Bring the database up to date and have an administrator, or say that nobody is asked who they are."""
-    if settings.auth == "off":
-        progress.say(
-            "  Authentication is off: whoever reaches the gateway may do everything (SMARTLITE_AUTH=required)."
-        )
-        return
+    """Bring the database up to date, and have an administrator or say that nobody is asked who they are."""
+    is_guarded = settings.auth == "required"
 
     async def work() -> str | None:
         database = Database(settings.sql_url)
         try:
-            await migrate(database)
-            return await Identity(database).make_first_admin()
+            await migrate(database)  # also without users: answers are kept by their Idempotency-Key
+            return await Identity(database).make_first_admin() if is_guarded else None
         finally:
             await database.close()
 
     key = asyncio.run(work())
-    progress.ready("database", "API keys are required")
+    progress.ready("database", "API keys are required" if is_guarded else "")
+    if not is_guarded:
+        progress.warn(
+            "  WARNING: authentication is off (SMARTLITE_AUTH=off): whoever reaches the gateway may do everything, "
+            "and nothing is limited or recorded."
+        )
     if key is not None:
         progress.say(f"  The administrator's key, shown this once: {key}")
         progress.say(f"    export SMARTLITE_API_KEY={key}")
+    elif is_guarded and not settings.api_key.get_secret_value():
+        progress.say(f"  A new key, where the first is lost: {shlex.quote(sys.argv[0])} keys add {ADMIN_EMAIL}")
 
 
 class _Platform:
@@ -215,7 +222,8 @@ class _Platform:
         say("  Try it:")
         say(f"    {command} speak 'What is the capital of France?' -o question.wav")
         say(f"    {command} ask question.wav -o answer.wav")
-        say(f"    curl -s {url}/v1/voice/turns -F file=@question.wav -F response_format=wav")
+        key = ' -H "Authorization: Bearer $SMARTLITE_API_KEY"' if self._settings.auth == "required" else ""
+        say(f"    curl -s {url}/v1/voice/turns{key} -F file=@question.wav -F response_format=wav")
         say("  Ctrl-C stops everything.")
 
 

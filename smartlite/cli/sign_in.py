@@ -21,6 +21,7 @@ from smartlite.config import load_settings
 from smartlite.domain.identity import Session
 from smartlite.errors import InvalidRequest
 from smartlite.storage.database import Database
+from smartlite.storage.encryption import Cipher
 from smartlite.storage.schema import migrate
 
 T = TypeVar("T")
@@ -93,10 +94,12 @@ def rotate(
 
 def _run(work: Callable[[Accounts, Identity], Awaitable[T]]) -> T:
     async def run() -> T:
-        database = Database(load_settings().sql_url)
+        settings = load_settings()
+        database = Database(settings.sql_url)
         try:
             await migrate(database)
-            return await work(open_accounts(database), Identity(database))
+            cipher = Cipher(database, settings.encryption_key_ring)
+            return await work(open_accounts(database, cipher=cipher), Identity(database))
         finally:
             await database.close()
 

@@ -24,6 +24,7 @@ _KEY: Final = (
     ApiKeyRow.expires_at,
     ApiKeyRow.revoked_at,
     ApiKeyRow.last_used_at,
+    ApiKeyRow.organization_id,
 )
 _TOUCHED_AT_ONCE: Final = 1000
 """Keys in one statement: SQLite takes 32,766 parameters, and a key has three."""
@@ -34,7 +35,7 @@ async def add(session: WriteSession, key: ApiKey) -> None:
 
     Raises:
         AlreadyExists: There is a key with this public part (``public_id``): make another one.
-        NotFound: There is no such user (``user_id``).
+        NotFound: There is no such user (``user_id``), or no such organisation.
         InvalidRequest: The name is too long.
     """
     row = {
@@ -48,6 +49,7 @@ async def add(session: WriteSession, key: ApiKey) -> None:
         "expires_at": key.expires_at,
         "revoked_at": key.revoked_at,
         "last_used_at": key.last_used_at,
+        "organization_id": key.organization_id,
     }
     try:
         await session.write(insert(ApiKeyRow).values(row))
@@ -89,6 +91,39 @@ async def page_of_user(
         query = query.where(ApiKeyRow.id > after)
     keys = tuple(map(_key, await session.rows(query)))
     return Page(keys[:limit], keys[limit - 1].id if len(keys) > limit else None)
+
+
+async def page_of_organization(
+    session: ReadSession,
+    organization_id: str,
+    *,
+    user_id: str | None = None,
+    after: str | None = None,
+    limit: int = 50,
+) -> Page[ApiKey]:
+    """Likewise an organisation's keys: everybody's, or one user's."""
+    query = select(*_KEY).where(ApiKeyRow.organization_id == organization_id).order_by(ApiKeyRow.id).limit(limit + 1)
+    if user_id is not None:
+        query = query.where(ApiKeyRow.user_id == user_id)
+    if after is not None:
+        query = query.where(ApiKeyRow.id > after)
+    keys = tuple(map(_key, await session.rows(query)))
+    return Page(keys[:limit], keys[limit - 1].id if len(keys) > limit else None)
+
+
+async def revoke_of_organization(
+    session: WriteSession, organization_id: str, at: datetime, *, user_id: str | None = None
+) -> int:
+    """Revoke an organisation's keys for good: everybody's, or one user's.
+
+    Returns:
+        How many had not been revoked.
+    """
+    wanted = (ApiKeyRow.organization_id == organization_id, ApiKeyRow.revoked_at.is_(None))
+    query = update(ApiKeyRow).where(*wanted)
+    if user_id is not None:
+        query = query.where(ApiKeyRow.user_id == user_id)
+    return await session.write(query.values(revoked_at=at))
 
 
 async def revoke(session: WriteSession, key_id: str, at: datetime) -> bool:

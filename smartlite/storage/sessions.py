@@ -5,15 +5,16 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, exists, insert, select, update
 
 from smartlite.domain.identity import HeldSession, Page, Session
 from smartlite.errors import NotFound
 from smartlite.storage.database import ReadSession, WriteSession
+from smartlite.storage.oauth_tables import OAuthGrantRow
 from smartlite.storage.tables import USER_AGENT_CHARACTERS, SessionRow, UserRoleRow, UserRow
 from smartlite.storage.users import USER, user_of
 
-_SESSION: Final = (
+SESSION: Final = (
     SessionRow.id,
     SessionRow.user_id,
     SessionRow.created_at,
@@ -29,6 +30,7 @@ _SESSION: Final = (
     SessionRow.rotated_at,
     SessionRow.rotation_salt,
 )
+"""The columns of a ``Session``, in its order."""
 
 
 async def add(session: WriteSession, added: Session) -> None:
@@ -50,7 +52,7 @@ async def add(session: WriteSession, added: Session) -> None:
 async def with_user(session: ReadSession, session_id: str) -> HeldSession | None:
     """A session, its user and the user's roles, in one query; also one that has ended, or of a user who is kept out."""
     rows = await session.rows(
-        select(*_SESSION, *USER, UserRoleRow.role)
+        select(*SESSION, *USER, UserRoleRow.role)
         .join(UserRow, UserRow.id == SessionRow.user_id)
         .outerjoin(UserRoleRow, UserRoleRow.user_id == SessionRow.user_id)
         .where(SessionRow.id == session_id)
@@ -58,13 +60,13 @@ async def with_user(session: ReadSession, session_id: str) -> HeldSession | None
     if not rows:
         return None
     roles = frozenset(row.role for row in rows if row.role is not None)
-    return HeldSession(_session(rows[0]), user_of(rows[0][len(_SESSION) :]), roles)
+    return HeldSession(session_of(rows[0]), user_of(rows[0][len(SESSION) :]), roles)
 
 
 async def locked(session: WriteSession, session_id: str) -> Session | None:
     """The session with an id, which nobody else changes until this unit of work ends."""
-    row = await session.row(select(*_SESSION).where(SessionRow.id == session_id).with_for_update())
-    return None if row is None else _session(row)
+    row = await session.row(select(*SESSION).where(SessionRow.id == session_id).with_for_update())
+    return None if row is None else session_of(row)
 
 
 async def rotate(session: WriteSession, rotated: Session) -> bool:
@@ -92,11 +94,15 @@ async def rotate(session: WriteSession, rotated: Session) -> bool:
 async def page_of_user(
     session: ReadSession, user_id: str, *, now: datetime, after: str | None = None, limit: int = 50
 ) -> Page[Session]:
-    """A user's sessions that have not ended, in the order in which they began; from after the session ``after``."""
-    query = select(*_SESSION).where(*_open(user_id, now)).order_by(SessionRow.id).limit(limit + 1)
+    """A user's sessions that have not ended, in the order in which they began; from after the session ``after``.
+
+    Those that clients of OAuth hold are left out: see ``smartlite.storage.oauth_grants``.
+    """
+    is_a_clients = exists().where(OAuthGrantRow.session_id == SessionRow.id)
+    query = select(*SESSION).where(*_open(user_id, now), ~is_a_clients).order_by(SessionRow.id).limit(limit + 1)
     if after is not None:
         query = query.where(SessionRow.id > after)
-    found = tuple(map(_session, await session.rows(query)))
+    found = tuple(map(session_of, await session.rows(query)))
     return Page(found[:limit], found[limit - 1].id if len(found) > limit else None)
 
 
@@ -135,5 +141,6 @@ def _open(user_id: str, now: datetime) -> tuple[Any, ...]:
     return (SessionRow.user_id == user_id, SessionRow.revoked_at.is_(None), SessionRow.expires_at > now)
 
 
-def _session(row: Sequence[Any]) -> Session:
-    return Session(*row[: len(_SESSION)])
+def session_of(row: Sequence[Any]) -> Session:
+    """The session whose columns a row begins with, in the order of ``SESSION``."""
+    return Session(*row[: len(SESSION)])

@@ -1,15 +1,22 @@
 """Keys that access tokens are signed with, as rows. Must not know what they sign, nor for how long they are kept."""
 
+import base64
+import binascii
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Final
 
 from sqlalchemy import delete, insert, select, update
 
 from smartlite.domain.identity import SigningKey
+from smartlite.errors import StorageCorrupt
 from smartlite.storage.database import ReadSession, WriteSession
+from smartlite.storage.encryption import Cipher
 from smartlite.storage.tables import SigningKeyRow
+
+_SEALED: Final = "sealed:"
+"""How an encrypted private key begins, in base64; a PEM begins with hyphens."""
 
 _KEY: Final = (
     SigningKeyRow.id,
@@ -43,3 +50,34 @@ async def forget_retired(session: WriteSession, before: datetime) -> int:
         How many they were.
     """
     return await session.write(delete(SigningKeyRow).where(SigningKeyRow.retired_at <= before))
+
+
+async def sealed(cipher: Cipher, key: SigningKey) -> SigningKey:
+    """A key whose private part is encrypted; before a unit of work, since the cipher has its own.
+
+    Raises:
+        Unavailable: 503, the database cannot be asked for the key to encrypt with.
+    """
+    data = key.private_key.encode()
+    found = await cipher.seal("", _name(key), data)
+    return key if found == data else replace(key, private_key=_SEALED + base64.b64encode(found).decode())
+
+
+async def opened(cipher: Cipher, key: SigningKey) -> SigningKey:
+    """A key whose private part can be read, whether it was encrypted or not.
+
+    Raises:
+        StorageCorrupt: 502, it does not open.
+        Unavailable: 503, the database cannot be asked for the key that opens it.
+    """
+    if not key.private_key.startswith(_SEALED):
+        return key
+    try:
+        data = base64.b64decode(key.private_key.removeprefix(_SEALED), validate=True)
+    except binascii.Error as error:
+        raise StorageCorrupt("A signing key is not what was stored.") from error
+    return replace(key, private_key=(await cipher.open("", _name(key), data)).decode())
+
+
+def _name(key: SigningKey) -> str:
+    return f"signing_keys/{key.id}"

@@ -1,7 +1,8 @@
 """The gateway with keys, limits and metering, over a real database. Must not know any test."""
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -12,7 +13,7 @@ from smartlite.api.services import Services
 from smartlite.auth.allowances import Allowances
 from smartlite.auth.authenticator import Authenticator
 from smartlite.auth.identity import Identity
-from smartlite.auth.noted import Actor
+from smartlite.auth.noted import Actor, utc_now
 from smartlite.auth.quota_book import QuotaBook
 from smartlite.auth.rate_limit import Limits
 from smartlite.metering import Metering
@@ -29,7 +30,9 @@ PRICES = Prices({"*": Price(input_tokens_1m=1, output_tokens_1m=2, audio_input_m
 class Platform:
     """One replica's worth of it."""
 
-    def __init__(self, services: Services, database: Database, folder: Path) -> None:
+    def __init__(
+        self, services: Services, database: Database, folder: Path, clock: Callable[[], datetime] = utc_now
+    ) -> None:
         self.database = database
         self.identity = Identity(database)
         self.journal = Journal(folder)
@@ -40,7 +43,7 @@ class Platform:
         self.services = dataclasses.replace(
             services,
             authenticator=Authenticator(
-                self.identity.find_key, find_memberships=self.identity.organizations.memberships
+                self.identity.find_key, clock, find_memberships=self.identity.organizations.memberships
             ),
             identity=self.identity,
             quotas=self.quotas,

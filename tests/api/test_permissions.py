@@ -73,6 +73,21 @@ NEEDED_WITH_USERS: dict[str, Scope | type[NeedsPrincipal] | type[Public]] = {
     "GET /v1/auth/sessions": NeedsPrincipal,
     "DELETE /v1/auth/sessions/{session_id}": NeedsPrincipal,
     "POST /v1/auth/password": NeedsPrincipal,
+    "GET /v1/auth/grants": NeedsPrincipal,
+    "DELETE /v1/auth/grants/{grant_id}": NeedsPrincipal,
+    "GET /v1/auth/oidc": Public,
+    "GET /v1/auth/oidc/{provider_id}/login": Public,
+    "GET /v1/auth/oidc/{provider_id}/callback": Public,
+    "GET /v1/oauth/authorize": Public,
+    "POST /v1/oauth/authorize": Public,
+    "POST /v1/oauth/token": Public,
+    "POST /v1/oauth/revoke": Public,
+    "POST /v1/oauth/introspect": Public,
+    "GET /v1/oauth/clients": Scope.OAUTH_READ,
+    "POST /v1/oauth/clients": Scope.OAUTH_WRITE,
+    "GET /v1/oauth/clients/{client_id}": Scope.OAUTH_READ,
+    "DELETE /v1/oauth/clients/{client_id}": Scope.OAUTH_WRITE,
+    "POST /v1/oauth/clients/{client_id}/secret": Scope.OAUTH_WRITE,
 }
 RECORDING = {"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}}
 HEARD = [{"role": "user", "content": [RECORDING]}]

@@ -1,7 +1,7 @@
 """Accounts on a new database, with a clock that stands still and passwords that cost little. Must not know any test."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from smartlite.auth.attempts import Attempts
 from smartlite.auth.authenticator import Authenticator
 from smartlite.auth.identity import Identity
 from smartlite.auth.noted import Actor
+from smartlite.auth.oidc.providers import KnownProvider
 from smartlite.auth.passwords import Passwords
 from smartlite.auth.sessions import SignedIn, Visitor
 from smartlite.domain.principal import Principal
@@ -86,20 +87,20 @@ class World:
         return [entry.action for entry in reversed((await self.identity.page_audit(None, None, 200)).items)]
 
 
-def world_over(database: Switchable, clock: Clock) -> World:
+def world_over(database: Switchable, clock: Clock, providers: Sequence[KnownProvider] = ()) -> World:
     passwords = Hashing()
-    accounts = open_accounts(database, clock, passwords, Attempts(clock.seconds))
+    accounts = open_accounts(database, clock, passwords, Attempts(clock.seconds), providers=providers)
     identity = Identity(database)
     authenticator = Authenticator(identity.find_key, clock, find_by_token=accounts.check.find)
     return World(database, identity, accounts, authenticator, clock, passwords)
 
 
 @asynccontextmanager
-async def a_world(folder: Path) -> AsyncIterator[World]:
+async def a_world(folder: Path, providers: Sequence[KnownProvider] = ()) -> AsyncIterator[World]:
     """A platform on a database of its own."""
     database = Switchable(f"sqlite+aiosqlite:///{folder}/smartlite.db")
     await migrate(database)
-    world = world_over(database, Clock())
+    world = world_over(database, Clock(), providers)
     yield world
     await world.accounts.sign_in.settle()
     await database.close()

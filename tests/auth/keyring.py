@@ -25,6 +25,7 @@ class Record:
     is_active: bool = True
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    organization_id: str | None = None
 
 
 class Clock:

@@ -17,7 +17,9 @@ async def test_a_good_key_tells_who_asks_and_what_that_one_may() -> None:
     keyring = Keyring()
     key = keyring.add(role_scopes=frozenset({"llm:chat", "models:read"}), scopes=frozenset({"llm:chat:small"}))
     principal = await Authenticator(keyring.find, Clock()).authenticate(bearer(key))
-    assert principal == Principal("user_1", "key_0", ("user",), frozenset({"llm:chat:small"}), "Ada")
+    assert principal == Principal(
+        "user_1", "key_0", ("user",), frozenset({"llm:chat:small"}), "Ada", has_own_scopes=True
+    )
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])

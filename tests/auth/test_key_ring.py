@@ -1,15 +1,17 @@
 """Signing keys: the first is made by itself, a new one signs, an old one verifies until its last token has ended."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from smartlite.auth.key_ring import FRESH, KEPT
+from smartlite.auth.key_ring import FRESH, KEPT, KeyRing
 from smartlite.auth.noted import Actor
 from smartlite.auth.tokens import LIFETIME_S
 from smartlite.errors import Unauthorized, Unavailable
+from smartlite.storage.encryption import Cipher
 from tests.auth.accounts import ACTOR, World, a_world
 
 
@@ -88,3 +90,23 @@ async def test_known_keys_verify_while_the_database_is_away_and_without_any_nobo
     assert signer.id in await world.accounts.keys.verifiers(signer.id)
     with pytest.raises(Unavailable):
         await world.replica().accounts.keys.verifiers(signer.id)
+
+
+async def test_an_encrypted_private_key_signs_and_is_not_in_the_database(world: World, tmp_path: Path) -> None:
+    cipher = Cipher(world.database, {"a": secrets.token_bytes(32)})
+    rings = [KeyRing(world.database, world.clock, cipher) for _ in range(2)]
+    made = await rings[0].rotate(ACTOR)
+    signer = await rings[1].signer()
+    assert (signer.id, signer.stored.private_key) == (made.id, made.private_key)
+    stored = b"".join(file.read_bytes() for file in _files(tmp_path))
+    assert b"PRIVATE KEY" not in stored
+
+
+async def test_a_key_from_before_encryption_goes_on_signing(world: World) -> None:
+    before = await world.accounts.keys.signer()
+    ring = KeyRing(world.database, world.clock, Cipher(world.database, {"a": secrets.token_bytes(32)}))
+    assert (await ring.signer()).id == before.id
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("smartlite.db*"))

@@ -62,8 +62,10 @@ def test_a_list_is_checked_whole_and_has_a_bound() -> None:
 def test_the_built_in_roles_are_these() -> None:
     assert {name: sorted(scopes - INFERENCE) for name, scopes in BUILT_IN_ROLES.items()} == {
         "admin": sorted(set(Scope) - INFERENCE),
-        "operator": ["audit:read", "models:read", "users:read"],
-        "developer": ["keys:read", "keys:write", "models:read"],
+        "operator": [
+            *("audit:read", "models:read", "orgs:read", "quotas:read", "requests:read", "usage:read", "users:read"),
+        ],
+        "developer": ["keys:read", "keys:write", "models:read", "oauth:read", "oauth:write"],
         "user": ["models:read"],
         "viewer": ["models:read"],
     }

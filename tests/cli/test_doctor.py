@@ -4,7 +4,7 @@ import json
 import os
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import httpx
@@ -18,6 +18,7 @@ from smartlite.cli.checks.platform import check_ports
 from smartlite.cli.checks.redis import check_redis
 from smartlite.config import Settings, load_settings
 from tests.cli.conftest import Run
+from tests.storage.seaweedfs import Seaweed
 
 CONFIG = Path(__file__).parents[2] / "serve_config.yaml"
 
@@ -26,6 +27,14 @@ CONFIG = Path(__file__).parents[2] / "serve_config.yaml"
 def _own_stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SMARTLITE_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("SMARTLITE_MODEL_CACHE_DIR", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaweed]:
+    server = Seaweed(tmp_path_factory.mktemp("seaweed"))
+    server.start()
+    yield server
+    server.kill()
 
 
 def by_name(output: str) -> Mapping[str, dict[str, str]]:
@@ -150,6 +159,39 @@ def test_a_secret_in_the_stores_address_is_not_told(url: str, shown: str) -> Non
     assert stores.without_secrets(url) == shown
 
 
+def test_the_object_store_is_written_to_and_left_as_it_was(run: Run, tmp_path: Path) -> None:
+    found = by_name(run("doctor", "--config", str(CONFIG), "--json").stdout)["object store"]
+    assert found["state"] == "ok"
+    assert found["message"] == f"{(tmp_path / 'data' / 'objects').as_uri()}: can be written"
+    assert [path for path in (tmp_path / "data" / "objects").rglob("*") if path.is_file()] == []
+
+
+def test_an_object_store_that_cannot_be_written_is_a_problem(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "data" / "objects").mkdir(parents=True)
+    (tmp_path / "data" / "objects" / "doctor").write_text("a file where a folder should be")
+    found = by_name(run("doctor", "--config", str(CONFIG), "--json").stdout)["object store"]
+    assert (found["state"], "read-only" in found["message"]) == ("problem", True)
+
+
+@pytest.mark.integration
+@pytest.mark.enable_socket
+def test_a_store_on_s3_is_told_with_its_address_and_without_its_secret(
+    run: Run, monkeypatch: pytest.MonkeyPatch, seaweed: Seaweed
+) -> None:
+    settings = seaweed.settings()
+    monkeypatch.setenv("SMARTLITE_OBJECT_STORE_URL", settings.object_store_url)
+    monkeypatch.setenv("SMARTLITE_S3_ENDPOINT_URL", settings.s3_endpoint_url)
+    monkeypatch.setenv("SMARTLITE_S3_ACCESS_KEY_ID", settings.s3_access_key_id)
+    monkeypatch.setenv("SMARTLITE_S3_SECRET_ACCESS_KEY", settings.s3_secret_access_key.get_secret_value())
+    result = run("doctor", "--config", str(CONFIG), "--json")
+    found = by_name(result.stdout)["object store"]
+    assert (found["state"], found["message"]) == (
+        "ok",
+        f"{settings.object_store_url} at {settings.s3_endpoint_url}: can be written",
+    )
+    assert settings.s3_secret_access_key.get_secret_value() not in result.output
+
+
 @pytest.mark.integration
 @pytest.mark.enable_socket
 def test_a_taken_port_comes_with_the_setting_that_moves_it(settings: Settings) -> None:
@@ -171,15 +213,12 @@ def test_another_server_on_the_port_is_not_taken_for_the_platform(run: Run) -> N
 
 @pytest.mark.integration
 @pytest.mark.enable_socket
-def test_the_database_is_asked_where_it_is_used_and_no_password_is_told(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("auth", ["off", "required"])
+def test_the_database_is_asked_and_no_password_is_told(run: Run, monkeypatch: pytest.MonkeyPatch, auth: str) -> None:
     def finding() -> dict[str, str]:
         return by_name(run("doctor", "--config", str(CONFIG), "--json").stdout)["database"]
 
-    assert "not used" in finding()["message"]
-    monkeypatch.setenv("SMARTLITE_AUTH", "required")
-    Path(os.environ["SMARTLITE_DATA_DIR"]).mkdir()
+    monkeypatch.setenv("SMARTLITE_AUTH", auth)
     assert (finding()["state"], "smartlite.db" in finding()["message"]) == ("ok", True)
     monkeypatch.setenv("SMARTLITE_DATABASE_URL", "mysql://me:secret@127.0.0.1:9/smartlite")
     found = finding()

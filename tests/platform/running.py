@@ -192,12 +192,12 @@ def running_platform(
     Args:
         log: Gets what it prints.
         config: What it serves; two ingress replicas.
-        more: Further settings.
+        more: Further settings; by themselves nobody is asked for a key.
 
     Raises:
         AssertionError: It did not become ready, did not stop in time, or left a process behind.
     """
-    settings = choose_ports() | dict(more or {})
+    settings = choose_ports() | {"SMARTLITE_AUTH": "off"} | dict(more or {})
     with log.open("wb") as output:
         process = subprocess.Popen(
             [SMARTLITE, "serve", "--config", str(config)],

@@ -12,6 +12,7 @@ from sqlalchemy.pool import NullPool
 from smartlite.storage.database import Database
 from smartlite.storage.schema import migrate
 from tests.storage.mariadb import MariaDB
+from tests.storage.seaweedfs import Seaweed
 
 ON_MARIADB = [pytest.mark.integration, pytest.mark.enable_socket]
 _numbers = itertools.count(1)
@@ -24,6 +25,26 @@ def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDB]:
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaweed]:
+    """An S3 server that all tests share; those that harm it take ``fragile_seaweed``."""
+    server = Seaweed(tmp_path_factory.mktemp("seaweed"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def fragile_seaweed(tmp_path: Path) -> Iterator[Seaweed]:
+    """A server of the test's own."""
+    folder = tmp_path / "seaweed"
+    folder.mkdir()
+    server = Seaweed(folder)
+    server.start()
+    yield server
+    server.kill()
 
 
 @pytest.fixture

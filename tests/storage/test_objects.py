@@ -1,14 +1,19 @@
-"""The object store: objects are whole or not there, on a folder and on a store without links alike."""
+"""The object store: objects are whole or not there, on a folder, on a store without links and on S3 alike."""
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
-from smartlite.errors import ConfigurationError, ModelStoreError
+from smartlite.config import Settings
+from smartlite.errors import AlreadyExists, ConfigurationError, ModelStoreError
 from smartlite.storage.objects import FsspecObjectStore
+from smartlite.storage.open_objects import open_objects
+from tests.storage.seaweedfs import ON_S3, Seaweed
 
 
 class LinklessFileSystem(LocalFileSystem):  # type: ignore[misc]  # fsspec has no types
@@ -20,8 +25,11 @@ class LinklessFileSystem(LocalFileSystem):  # type: ignore[misc]  # fsspec has n
 fsspec.register_implementation("linkless", LinklessFileSystem, clobber=True)
 
 
-@pytest.fixture(params=["file", "memory", "folder", "linkless"])
+@pytest.fixture(params=["file", "memory", "folder", "linkless", pytest.param("s3", marks=ON_S3)])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> FsspecObjectStore:
+    if request.param == "s3":
+        server: Seaweed = request.getfixturevalue("seaweed")
+        return server.new_store()
     urls = {
         "file": (tmp_path / "objects").as_uri(),
         "memory": f"memory://{uuid.uuid4().hex}",
@@ -90,6 +98,50 @@ def test_an_object_that_is_not_there_is_named(store: FsspecObjectStore, tmp_path
     with pytest.raises(ModelStoreError, match="no object 'models/x'"):
         store.download("models/x", tmp_path / "got")
     assert not (tmp_path / "got").exists()
+
+
+@pytest.mark.parametrize("data", [b"", b"first", bytes(range(256)) * 40_000], ids=["empty", "short", "10 MB"])
+def test_bytes_come_back_as_they_were_written(store: FsspecObjectStore, data: bytes) -> None:
+    assert store.read("a/k") is None
+    store.write("a/k", data)
+    assert store.read("a/k") == data
+    assert store.size_bytes("a/k") == len(data)
+    assert store.list("") == ["a/k"]
+
+
+def test_bytes_are_never_written_over_an_object(store: FsspecObjectStore) -> None:
+    store.write("a/k", b"first")
+    with pytest.raises(AlreadyExists):
+        store.write("a/k", b"second")
+    assert store.read("a/k") == b"first"
+
+
+@pytest.mark.parametrize("store", ["file", pytest.param("s3", marks=ON_S3)], indirect=True)
+def test_of_many_that_write_one_object_at_once_exactly_one_does(store: FsspecObjectStore) -> None:
+    def write(number: int) -> bool:
+        try:
+            store.write("k", bytes([number]) * 100_000)
+        except AlreadyExists:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        written = list(threads.map(write, range(40)))
+    assert written.count(True) == 1
+    assert store.read("k") == bytes([written.index(True)]) * 100_000
+    assert store.list("") == ["k"]
+
+
+def test_objects_of_settings_are_in_a_folder_unless_something_else_is_said(tmp_path: Path) -> None:
+    open_objects(Settings(data_dir=tmp_path)).write("k", b"here")
+    assert (tmp_path / "objects" / "k").read_bytes() == b"here"
+
+
+@pytest.mark.parametrize("half", [{"s3_access_key_id": "me"}, {"s3_secret_access_key": "s3cret"}])
+def test_half_a_credential_is_refused(half: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="SMARTLITE_S3_ACCESS_KEY_ID") as caught:
+        open_objects(Settings(object_store_url="s3://bucket", **half))
+    assert "s3cret" not in caught.value.message
 
 
 @pytest.mark.parametrize("key", ["../x", "a/../../x", "/etc/passwd"])

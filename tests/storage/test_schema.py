@@ -16,6 +16,7 @@ from sqlalchemy.engine import make_url
 
 from smartlite.domain.ids import new_id
 from smartlite.storage import (  # noqa: F401 - whoever is imported is compared
+    encryption_tables,
     idempotency_tables,
     metering_tables,
     oauth_tables,

@@ -11,20 +11,36 @@ from smartlite.api.middleware.callers import CallersMiddleware
 from smartlite.api.middleware.cors import cors
 from smartlite.api.middleware.failures import FailuresMiddleware
 from smartlite.api.middleware.headers import HeadersMiddleware
+from smartlite.api.middleware.idempotency import IdempotencyMiddleware
 from smartlite.api.middleware.identity import IdentityMiddleware
 from smartlite.api.middleware.limits import LimitsMiddleware
+from smartlite.api.middleware.metering import MeteringMiddleware
 from smartlite.api.middleware.observation import ObservationMiddleware
 from smartlite.api.middleware.request_id import RequestIDMiddleware
 from smartlite.auth.authenticator import Authenticator
+from smartlite.auth.idempotency import IdempotencyKeeper
 from smartlite.auth.rate_limit import Limits
 from smartlite.config import Settings
+from smartlite.metering.recorder import Recorder
 
 HEALTH_PATHS: Final = frozenset({"/healthz", "/readyz"})
 """Asked twice a second by every edge: never refused for being busy (a busy replica is a healthy one, and without it
 the others would be busier still), and logged at DEBUG only."""
 
 
-PUBLIC_PATHS: Final = frozenset({"/v1/auth/login", "/v1/auth/refresh"})
+PUBLIC_PATHS: Final = frozenset(
+    {
+        "/v1/auth/login",
+        "/v1/auth/refresh",
+        "/v1/auth/oidc",
+        "/v1/auth/oidc/{provider_id}/login",
+        "/v1/auth/oidc/{provider_id}/callback",
+        "/v1/oauth/authorize",
+        "/v1/oauth/token",
+        "/v1/oauth/revoke",
+        "/v1/oauth/introspect",
+    }
+)
 """What is answered without a credential although it is part of a version of the API."""
 
 
@@ -33,18 +49,23 @@ def middleware_stack(
     prefixes: Sequence[str],
     authenticator: Authenticator | None = None,
     limits: Limits | None = None,
+    keeper: IdempotencyKeeper | None = None,
+    recorder: Recorder | None = None,
 ) -> list[Middleware]:
     """Every middleware, the outermost first; ``prefixes`` are those of the API's versions.
 
-    The request id comes first, so that every answer and log line has it; observation sees the final status; headers
-    and CORS are put on errors too; failures turns whatever is raised further in into an answer; what refuses requests
-    comes last and only raises. Who asks is found out after admission, which so bounds how many ask the database, and
-    before anything of the body is read; limits stand around that, to count who is refused. Without an authenticator
-    nobody is asked who they are, and without limits nobody counts.
+    The request id comes first, so that every answer and log line has it; observation and metering see the final
+    status; headers and CORS are put on errors too; failures turns whatever is raised further in into an answer;
+    what refuses requests comes last and only raises. Who asks is found out after admission, which so bounds how
+    many ask the database, and before anything of the body is read; limits stand around that, to count who is
+    refused. Without an authenticator nobody is asked who they are, and without limits nobody counts. Innermost is
+    who answers a request again that was sent before with the same Idempotency-Key: by then it is known whose key
+    that is, and the body is bounded.
     """
     return [
         Middleware(RequestIDMiddleware),
         Middleware(ObservationMiddleware, prefixes=prefixes, quiet_paths=HEALTH_PATHS),
+        *([] if recorder is None else [Middleware(MeteringMiddleware, recorder=recorder, prefixes=prefixes)]),
         Middleware(HeadersMiddleware),
         *cors(settings.cors_origins),
         Middleware(FailuresMiddleware),
@@ -65,6 +86,7 @@ def middleware_stack(
         Middleware(
             BodyLimitMiddleware, max_json_bytes=settings.max_json_bytes, max_upload_bytes=settings.max_upload_bytes
         ),
+        *([] if keeper is None else [Middleware(IdempotencyMiddleware, keeper=keeper, prefixes=prefixes)]),
     ]
 
 

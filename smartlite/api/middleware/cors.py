@@ -40,6 +40,8 @@ ALLOW_HEADERS: Final = (
 )
 """What official clients send from browsers."""
 EXPOSE_HEADERS: Final = (
+    "Idempotency-Kept",
+    "Idempotent-Replayed",
     "OpenAI-Processing-MS",
     "OpenAI-Version",
     "Retry-After",

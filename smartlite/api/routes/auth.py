@@ -23,9 +23,8 @@ from smartlite.api.schemas.auth import (
 )
 from smartlite.api.services import AccountsDep
 from smartlite.api.visitor import actor_of, visitor_of
-from smartlite.auth.permissions import decide
+from smartlite.auth.permissions import check_held, decide, decide_on_own
 from smartlite.auth.scopes import Scope
-from smartlite.domain.principal import Principal
 from smartlite.errors import InvalidRequest
 
 router = APIRouter(prefix="/auth", tags=["Sign-in"])
@@ -95,7 +94,7 @@ async def list_sessions(
     if user_id is not None and user_id != principal.user_id:
         decide(principal, Scope.USERS_READ)
     else:
-        _check_key(principal, Scope.KEYS_READ)
+        decide_on_own(principal, Scope.KEYS_READ)
     page = await accounts.sessions.page(user_id or principal.user_id or "", after, limit)
     data = [SessionObject.of(each, principal.session_id) for each in page.items]
     return SessionList(data=data, has_more=page.next is not None, next=page.next)
@@ -109,10 +108,15 @@ async def list_sessions(
     responses=_ERRORS,
 )
 async def end_session(request: Request, session_id: str, accounts: AccountsDep, principal: PrincipalDep) -> Response:
-    """Your own; another user's with the scope `users:write`. Its tokens stop within two seconds, everywhere."""
+    """Your own; another user's with the scope `users:write`, unless they may do more than you.
+
+    Its tokens stop within two seconds, everywhere.
+    """
     owner = None if principal.may(Scope.USERS_WRITE) else principal.user_id or ""
     if owner is not None:
-        _check_key(principal, Scope.KEYS_WRITE)
+        decide_on_own(principal, Scope.KEYS_WRITE)
+    elif (found := await accounts.sessions.find(session_id)) and found.held.user.id != principal.user_id:
+        check_held(principal, found.role_scopes)
     await accounts.sessions.revoke(await actor_of(request, principal), session_id, owner)
     return Response(status_code=204)
 
@@ -127,7 +131,7 @@ async def end_session(request: Request, session_id: str, accounts: AccountsDep, 
 )
 async def change_password(request: Request, accounts: AccountsDep, principal: PrincipalDep) -> Response:
     """Ends your other sessions."""
-    _check_key(principal, Scope.KEYS_WRITE)
+    decide_on_own(principal, Scope.KEYS_WRITE)
     body = await read_json(request, PasswordForm)
     visitor = await visitor_of(request)
     await accounts.sign_in.change_password(
@@ -143,9 +147,3 @@ async def public_keys(accounts: AccountsDep, response: Response) -> PublicKeys:
     """For services that check access tokens by themselves; those do not learn of a session that has ended."""
     response.headers["cache-control"] = "public, max-age=300"
     return PublicKeys.of(list(await accounts.keys.published()))
-
-
-def _check_key(principal: Principal, scope: Scope) -> None:
-    """A session may handle its own; a key only as far as it may handle keys, which are credentials too."""
-    if principal.key_id is not None:
-        decide(principal, scope)

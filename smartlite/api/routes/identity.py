@@ -31,10 +31,12 @@ from smartlite.api.schemas.identity import (
 from smartlite.api.services import IdentityDep
 from smartlite.api.visitor import actor_of
 from smartlite.auth.identity import Identity, UserWithRoles
-from smartlite.auth.permissions import decide
-from smartlite.auth.scopes import BUILT_IN_ROLES, Scope, check_grants, in_both
+from smartlite.auth.permissions import check_held, decide
+from smartlite.auth.policies import Resource, decide_access, missing, role_in
+from smartlite.auth.scopes import BUILT_IN_ROLES, Scope, check_grants
+from smartlite.domain.organizations import MANAGERS, Access
 from smartlite.domain.principal import Principal
-from smartlite.errors import NotFound, PermissionDenied
+from smartlite.errors import NotFound
 
 router = APIRouter(tags=["Identity"])
 
@@ -110,7 +112,7 @@ async def list_roles(identity: IdentityDep, after: _After = None, limit: _Limit 
 async def add_role(request: Request, identity: IdentityDep, principal: PrincipalDep) -> RoleObject:
     """Of scopes that you hold."""
     body = await read_json(request, NewRole)
-    _check_grants(principal, check_grants(body.scopes))
+    check_held(principal, check_grants(body.scopes))
     return RoleObject.of(await identity.add_role(await actor_of(request, principal), body.name, body.scopes))
 
 
@@ -129,9 +131,23 @@ async def remove_role(request: Request, role_id: str, identity: IdentityDep, pri
 
 @router.get("/api-keys", summary="List API keys", dependencies=[needs(Scope.KEYS_READ)], responses=_ERRORS)
 async def list_keys(
-    identity: IdentityDep, principal: PrincipalDep, user_id: str | None = None, after: _After = None, limit: _Limit = 50
+    identity: IdentityDep,
+    principal: PrincipalDep,
+    user_id: str | None = None,
+    organization_id: str | None = None,
+    after: _After = None,
+    limit: _Limit = 50,
 ) -> KeyList:
-    """Your own, the revoked ones too; another user's with the scope `users:read`."""
+    """Your own, the revoked ones too; another user's with the scope `users:read`.
+
+    Where you name an organization, those that are for it: as its owner or administrator, or with that scope.
+    """
+    if organization_id is not None:
+        _check_manager(principal, organization_id)
+        found = await identity.page_organization_keys(organization_id, user_id, after, limit)
+        return KeyList(
+            data=[KeyObject.of(key) for key in found.items], has_more=found.next is not None, next=found.next
+        )
     if user_id is not None and user_id != principal.user_id:
         decide(principal, Scope.USERS_READ)
     page = await identity.page_keys(user_id or principal.user_id or "", after, limit)
@@ -156,7 +172,11 @@ async def add_key(request: Request, identity: IdentityDep, principal: PrincipalD
     else:
         decide(principal, Scope.USERS_WRITE)
         await _check_roles(identity, principal, (await _user(identity, owner)).roles)
-    key, text = await identity.add_key(await actor_of(request, principal), owner, body.name, scopes, body.expires_at)
+    organization_id = body.organization_id or principal.organization_id
+    if principal.organization_id not in {None, organization_id}:
+        raise missing("organization", organization_id or "")
+    actor = await actor_of(request, principal)
+    key, text = await identity.add_key(actor, owner, body.name, scopes, body.expires_at, organization_id)
     return MadeKey(**KeyObject.of(key).model_dump(), key=text)
 
 
@@ -168,10 +188,14 @@ async def add_key(request: Request, identity: IdentityDep, principal: PrincipalD
     responses=_ERRORS,
 )
 async def revoke_key(request: Request, key_id: str, identity: IdentityDep, principal: PrincipalDep) -> Response:
-    """Your own; another user's with the scope `users:write`. It stops within two seconds, everywhere."""
-    owner = None if principal.may(Scope.USERS_WRITE) else principal.user_id or ""
-    key = await identity.find_api_key(key_id, owner)
-    if key.user_id != principal.user_id:
+    """Your own, or one of an organization that you manage; another user's with the scope `users:write`.
+
+    It stops within two seconds, everywhere.
+    """
+    key = await identity.find_api_key(key_id)
+    if key.user_id != principal.user_id and role_in(principal, key.organization_id) not in MANAGERS:
+        if not principal.may(Scope.USERS_WRITE):
+            decide_access(principal, Resource("api_key", key.id, key.user_id, key.organization_id), Access.WRITE)
         await _check_roles(identity, principal, (await _user(identity, key.user_id)).roles)
     await identity.revoke_key(await actor_of(request, principal), key.id)
     return Response(status_code=204)
@@ -192,21 +216,26 @@ async def _user(identity: Identity, user_id: str) -> UserWithRoles:
     return await identity.find_user(user_id)
 
 
+def _check_manager(principal: Principal, organization_id: str) -> None:
+    role = role_in(principal, organization_id)
+    if role is None and not principal.may(Scope.USERS_READ):
+        raise missing("organization", organization_id)
+    if role not in MANAGERS:
+        decide(principal, Scope.USERS_READ)
+
+
 async def _check_roles(identity: Identity, principal: Principal, roles: Collection[str]) -> None:
-    _check_grants(principal, await identity.grants_of(roles))
-
-
-def _check_grants(principal: Principal, grants: frozenset[str]) -> None:
-    if lacking := sorted(grants - in_both(grants, principal.scopes)):
-        raise PermissionDenied(f"Nobody grants more than they hold; you lack '{lacking[0]}'.")
+    check_held(principal, await identity.grants_of(roles))
 
 
 async def _within_own_key(
     identity: Identity, principal: Principal, scopes: frozenset[str] | None
 ) -> frozenset[str] | None:
-    """A key that was limited makes no key that is less so."""
+    """A key or a client that was limited makes no key that is less so."""
     if scopes is not None:
-        _check_grants(principal, scopes)
+        check_held(principal, scopes)
         return scopes
+    if principal.client_id is not None:
+        return principal.scopes
     own = None if principal.key_id is None else (await identity.find_api_key(principal.key_id)).scopes
     return None if own is None else principal.scopes

@@ -107,6 +107,7 @@ class Me(BaseModel):
     scopes: list[str] = Field(description="What is granted after everything was taken into account.")
     session_id: str | None
     key_id: str | None
+    client_id: str | None = Field(description="The OAuth client that asks; null where it is none.")
 
     @classmethod
     def of(cls, principal: Principal) -> Self:
@@ -118,6 +119,7 @@ class Me(BaseModel):
             scopes=sorted(principal.scopes),
             session_id=principal.session_id,
             key_id=principal.key_id,
+            client_id=principal.client_id,
         )
 
 

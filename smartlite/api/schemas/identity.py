@@ -85,6 +85,7 @@ class KeyObject(BaseModel):
     id: str
     object: Literal["api_key"] = "api_key"
     user_id: str
+    organization_id: str | None = Field(description="What it is for; null: for its user alone.")
     name: str
     hint: str = Field(description="The first characters of the key's text.")
     scopes: list[str] | None = Field(description="What it is limited to; null: everything that the user's roles grant.")
@@ -99,6 +100,7 @@ class KeyObject(BaseModel):
         return cls(
             id=key.id,
             user_id=key.user_id,
+            organization_id=key.organization_id,
             name=key.name,
             hint=f"sl_{key.public_id[:6]}",
             scopes=None if key.scopes is None else sorted(key.scopes),
@@ -125,6 +127,11 @@ class NewKeyForm(BaseModel):
     expires_at: AwareDatetime | None = None
     user_id: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
         None, description="Whose key; your own when absent. Another's needs the scope `users:write`."
+    )
+    organization_id: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
+        None,
+        description="What is done with the key is done for this organization, which its user is a member of; when "
+        "absent, the one that this request is made for.",
     )
 
 

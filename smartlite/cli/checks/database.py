@@ -1,4 +1,4 @@
-"""The database of users and keys: there, and with the schema that this version needs. Must not know its tables."""
+"""The database: there, and with the schema that this version needs. Must not know its tables."""
 
 import asyncio
 from typing import Final
@@ -14,8 +14,6 @@ _AREA: Final = "stores"
 
 def check_database(settings: Settings) -> Finding:
     """Ask the database for an answer and for its schema's revision."""
-    if settings.auth == "off":
-        return Finding(_AREA, "database", "ok", "not used: authentication is off (SMARTLITE_AUTH=required)")
     try:
         return asyncio.run(_ask(settings))
     except SmartLiteError as error:

@@ -6,12 +6,15 @@ from typing import Final
 
 from smartlite.cli.checks.finding import Finding, megabytes
 from smartlite.config import Settings
+from smartlite.domain.ids import new_id
 from smartlite.errors import ModelNotFound, SmartLiteError
 from smartlite.models.catalog import Catalog, ModelEntry
 from smartlite.models.store import ModelStore
 from smartlite.storage.objects import FsspecObjectStore
+from smartlite.storage.open_objects import open_objects
 
 _STORE_TIMEOUT_S: Final = 2.5
+_PROBE: Final = b"written by smartlite doctor"
 
 
 def check_stores(settings: Settings, catalog: Catalog, served: Collection[str]) -> Iterator[Finding]:
@@ -40,14 +43,16 @@ def check_stores(settings: Settings, catalog: Catalog, served: Collection[str]) 
 
 def _ask(settings: Settings, catalog: Catalog, served: Collection[str]) -> Iterator[Finding]:
     place = without_secrets(settings.objects_url)
+    if settings.s3_endpoint_url and settings.objects_url.startswith("s3"):
+        place += f" at {without_secrets(settings.s3_endpoint_url)}"
     try:
-        objects = FsspecObjectStore(settings.objects_url)
+        objects = open_objects(settings)
         objects.size_bytes("models/.doctor")
     except SmartLiteError as error:
         mend = "check SMARTLITE_OBJECT_STORE_URL and its credentials"
         yield Finding("stores", "object store", "problem", f"{place}: {type(error).__name__}", mend)
         return
-    yield Finding("stores", "object store", "ok", place)
+    yield _check_writing(objects, place)
     store = ModelStore(objects, settings.model_cache_dir)
     wanted = {entry.id for entry in _served(catalog, served)}
     for entry in catalog.models:
@@ -55,6 +60,21 @@ def _ask(settings: Settings, catalog: Catalog, served: Collection[str]) -> Itera
             yield _check_model(store, entry, entry.id in wanted)
         except SmartLiteError as error:
             yield Finding("models", entry.id, "problem", error.message, f"smartlite models pull {entry.id}")
+
+
+def _check_writing(objects: FsspecObjectStore, place: str) -> Finding:
+    """Write an object of our own, read it and remove it."""
+    key = f"doctor/{new_id('probe')}"
+    try:
+        objects.write(key, _PROBE)
+        is_same = objects.read(key) == _PROBE
+        objects.delete(key)
+    except SmartLiteError as error:
+        mend = "let the platform write there: pulled models and kept answers are stored in it"
+        return Finding("stores", "object store", "problem", f"{place}: read-only ({type(error).__name__})", mend)
+    if not is_same:
+        return Finding("stores", "object store", "problem", f"{place}: gives back something else than was stored")
+    return Finding("stores", "object store", "ok", f"{place}: can be written")
 
 
 def without_secrets(url: str) -> str:

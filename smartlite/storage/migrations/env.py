@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from smartlite.config import load_settings
 from smartlite.storage import (  # noqa: F401 - whoever is imported is compared
+    encryption_tables,
     idempotency_tables,
     metering_tables,
     oauth_tables,

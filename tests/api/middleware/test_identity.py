@@ -172,7 +172,7 @@ async def test_exempt_paths_are_passed_on_and_only_they() -> None:
     async def inside(scope: Scope, receive: Receive, send: Send) -> None:
         reached.append(Request(scope).url.path)
 
-    async def refuse(header: str | None) -> Principal:
+    async def refuse(header: str | None, organization_id: str | None) -> Principal:
         raise Unauthorized("No.")
 
     async def nothing(*_: object) -> Message:

@@ -1,0 +1,60 @@
+"""Which things have a policy of their own, and how each is found. Must not know who may do what with them.
+
+Another kind is another line of ``FINDERS``; its routes ask ``resource_of`` and then ``policies.decide_access``.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from smartlite.api.services import Services
+from smartlite.auth.policies import Resource, missing
+from smartlite.domain.metering import RequestRecord
+from smartlite.errors import InvalidRequest
+
+REQUEST: Final = "request"
+"""An entry of the history."""
+
+Find = Callable[[Services, str], Awaitable[Resource | None]]
+"""From an id to the thing without its shares; None where there is none."""
+
+
+def of_record(record: RequestRecord) -> Resource:
+    """An entry of the history, as something that has a policy."""
+    return Resource(REQUEST, record.id, record.user_id, record.organization_id)
+
+
+async def _find_request(services: Services, record_id: str) -> Resource | None:
+    record = None if services.metering is None else await services.metering.history.find(record_id)
+    return None if record is None else of_record(record)
+
+
+FINDERS: Final[Mapping[str, Find]] = {REQUEST: _find_request}
+"""By kind."""
+
+
+async def resource_of(services: Services, kind: str, resource_id: str) -> Resource:
+    """Something that can be shared, with everything that the decision about it needs.
+
+    Raises:
+        InvalidRequest: 400, nothing of this kind can be shared.
+        NotFound: 404, there is no such thing.
+    """
+    find = FINDERS.get(kind)
+    if find is None:
+        allowed = ", ".join(sorted(FINDERS))
+        raise InvalidRequest(f"'resource_kind': '{kind[:64]}' cannot be shared. Allowed: {allowed}.", "resource_kind")
+    found = await find(services, resource_id)
+    return await shared(services, kind, resource_id, found)
+
+
+async def shared(services: Services, kind: str, resource_id: str, found: Resource | None) -> Resource:
+    """The same thing with its shares, which are asked for whether it is there or not: both take as long.
+
+    Raises:
+        NotFound: 404, it is not.
+    """
+    assert services.identity is not None  # noqa: S101 - routes that ask are served only with users
+    shares = await services.identity.sharing.of(kind, resource_id)
+    if found is None:
+        raise missing(kind, resource_id)
+    return Resource(kind, found.id, found.owner_id, found.organization_id, shares)

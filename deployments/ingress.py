@@ -64,7 +64,7 @@ class IngressDeployment:
         users = ReplicaIdentity(settings, database, cipher) if is_guarded else None
         self._idempotency = ReplicaIdempotency(settings, database, cipher)
         quotas = QuotaBook(database)
-        self._metering = ReplicaMetering(settings, database) if is_guarded else None
+        self._metering = ReplicaMetering(settings, database, cipher) if is_guarded else None
         has_embedding = any(model.task == "embedding" for model in models.models)
         self._services = Services(
             settings=settings,

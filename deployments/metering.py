@@ -18,6 +18,7 @@ from smartlite.metering.history import History
 from smartlite.metering.prices import load_prices
 from smartlite.metering.recorder import Recorder
 from smartlite.storage.database import Database
+from smartlite.storage.encryption import Cipher
 from smartlite.storage.journal import Journal
 
 _logger = logging.getLogger(__name__)
@@ -28,12 +29,16 @@ _PURGE_EVERY_S: Final = 3600.0
 class ReplicaMetering:
     """What one replica records and brings in. Used in one event loop."""
 
-    def __init__(self, settings: Settings, database: Database) -> None:
+    def __init__(self, settings: Settings, database: Database, cipher: Cipher) -> None:
         self._settings = settings
         self._journal = Journal(settings.journal_dir)
         self._drain = Drain(database, settings.journal_dir, self._journal)
         self.prices = load_prices(settings.prices)
-        self.metering = Metering(Recorder(self._journal, self.prices), History(database, self._drain))
+        self.metering = Metering(
+            Recorder(self._journal, self.prices),
+            History(database, self._drain, cipher),
+            cipher.seal if settings.history_content == "text" else None,
+        )
         self._tasks: list[asyncio.Task[None]] = []
 
     def begin(self) -> None:
@@ -51,7 +56,9 @@ class ReplicaMetering:
             # At another moment on each replica, so that they do not wait for each other's locks.
             await asyncio.sleep(_PURGE_EVERY_S * random.uniform(0.5, 1.5))  # noqa: S311 - nobody gains by guessing
             try:
-                days = self._settings.history_retention_days, self._settings.usage_retention_days
-                await self.metering.history.purge(*days)
+                settings = self._settings
+                await self.metering.history.purge(
+                    settings.history_retention_days, settings.usage_retention_days, settings.history_content_days
+                )
             except SmartLiteError as error:
                 _logger.warning("old requests were not deleted", extra={"reason": error.message})

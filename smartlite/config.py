@@ -131,6 +131,11 @@ class Settings(BaseSettings):
     """A YAML file with what use costs, see docs/identity.md; none: everything costs nothing."""
     history_retention_days: Annotated[int, Field(ge=0)] = 90
     """Days that requests stay in the history; 0: for ever."""
+    history_content: Literal["off", "text"] = "off"
+    """Whether the history also keeps what was asked and answered: JSON and text of requests that a model worked for,
+    64 KiB of each. Recordings and speech are not kept."""
+    history_content_days: Annotated[int, Field(ge=1)] = 7
+    """Days that it is kept."""
     usage_retention_days: Annotated[int, Field(ge=0)] = 0
     """Days that sums of usage are kept; 0: for ever."""
 

@@ -10,14 +10,17 @@ from typing import Final
 from fastapi import APIRouter, FastAPI
 
 from smartlite.api.docs import add_docs
+from smartlite.api.document import Surroundings
 from smartlite.api.errors import exception_handlers
-from smartlite.api.middleware import PUBLIC_PATHS, middleware_stack
+from smartlite.api.middleware import HEALTH_PATHS, PUBLIC_PATHS, middleware_stack
 from smartlite.api.routes import (
     auth,
     chat,
+    contents,
     embeddings,
     health,
     identity,
+    key_rotation,
     limits,
     models,
     oauth,
@@ -52,14 +55,14 @@ ROUTERS: Final[dict[str, tuple[APIRouter, ...]]] = {
 
 
 IDENTITY_ROUTERS: Final[dict[str, tuple[APIRouter, ...]]] = {
-    "/v1": (identity.router, organizations.router, shares.router)
+    "/v1": (identity.router, key_rotation.router, organizations.router, shares.router)
 }
 """Likewise, only where there are users."""
 LIMIT_ROUTERS: Final[dict[str, tuple[APIRouter, ...]]] = {"/v1": (limits.router,)}
 """Likewise."""
 QUOTA_ROUTERS: Final[dict[str, tuple[APIRouter, ...]]] = {"/v1": (quotas.router,)}
 """Likewise."""
-METERING_ROUTERS: Final[dict[str, tuple[APIRouter, ...]]] = {"/v1": (usage.router,)}
+METERING_ROUTERS: Final[dict[str, tuple[APIRouter, ...]]] = {"/v1": (usage.router, contents.router)}
 """Likewise."""
 ACCOUNT_ROUTERS: Final[dict[str, tuple[APIRouter, ...]]] = {
     "": (auth.well_known, oauth.well_known),
@@ -87,7 +90,7 @@ def create_app(services: Services) -> FastAPI:
             services.authenticator,
             services.limits,
             services.idempotency,
-            services.metering.recorder if services.metering else None,
+            services.metering,
         ),
         exception_handlers=exception_handlers(),
     )
@@ -103,8 +106,19 @@ def create_app(services: Services) -> FastAPI:
         _include(app, METERING_ROUTERS)
     if services.accounts is not None:
         _include(app, ACCOUNT_ROUTERS)
-    add_docs(app, services.models, tuple(ROUTERS) if services.authenticator else (), PUBLIC_PATHS)
+    add_docs(app, services.models, _surroundings(services))
     return app
+
+
+def _surroundings(services: Services) -> Surroundings:
+    return Surroundings(
+        prefixes=tuple(ROUTERS),
+        public=PUBLIC_PATHS,
+        health=HEALTH_PATHS,
+        is_guarded=services.authenticator is not None,
+        is_limited=services.limits is not None,
+        is_idempotent=services.idempotency is not None,
+    )
 
 
 def _include(app: FastAPI, by_prefix: Mapping[str, tuple[APIRouter, ...]]) -> None:

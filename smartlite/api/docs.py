@@ -3,7 +3,6 @@
 Must not know any route.
 """
 
-from collections.abc import Sequence, Set
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -12,18 +11,17 @@ from fastapi.openapi.utils import get_openapi
 from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from smartlite.api.openapi import SERVED_LLM, error_responses
-from smartlite.api.schemas.errors import ErrorResponse
+from smartlite.api.document import Surroundings, complete
+from smartlite.api.openapi import SERVED_LLM
 from smartlite.domain.models import ModelDirectory
 
 _ASSETS_PATH: Final = "/swagger"
 _PAGE_PATH: Final = "/docs"
-_SCHEME: Final = "api_key"
 _FASTAPI_SCHEMAS: Final = ("HTTPValidationError", "ValidationError")
 """FastAPI documents its own 422 for every route with parameters; our errors look otherwise."""
 
 
-def add_docs(app: FastAPI, models: ModelDirectory, guarded: Sequence[str] = (), public: Set[str] = frozenset()) -> None:
+def add_docs(app: FastAPI, models: ModelDirectory, around: Surroundings) -> None:
     """Serve Swagger UI at ``/docs`` from the files of the package ``fastapi_swagger``, and send ``/`` there.
 
     The package's own ``patch_fastapi`` is not used: it reads 1.7 MB from disk in the event loop for every view, by a
@@ -32,8 +30,7 @@ def add_docs(app: FastAPI, models: ModelDirectory, guarded: Sequence[str] = (), 
     Args:
         app: With all its routes.
         models: Whose names the examples use, so that they work as they stand.
-        guarded: Prefixes of the addresses that need a credential; none where authentication is off.
-        public: Addresses under them that need none.
+        around: What stands around the routes.
     """
     app.mount(_ASSETS_PATH, StaticFiles(packages=[("fastapi_swagger", "resources")]), name="swagger")
 
@@ -59,7 +56,7 @@ def add_docs(app: FastAPI, models: ModelDirectory, guarded: Sequence[str] = (), 
             document = _tidied(
                 get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
             )
-            app.openapi_schema = _with_keys(_with_served_models(document, models), guarded, public)
+            app.openapi_schema = complete(_with_served_models(document, models), around)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # the way that FastAPI documents
@@ -73,25 +70,6 @@ def _with_served_models(document: dict[str, Any], models: ModelDirectory) -> dic
                 for example in content.get("examples", {}).values():
                     if served is not None and example["value"].get("model") == SERVED_LLM:
                         example["value"]["model"] = served
-    return document
-
-
-def _with_keys(document: dict[str, Any], guarded: Sequence[str], public: Set[str]) -> dict[str, Any]:
-    """Say where a credential is needed, so that the page has a field for it."""
-    guarded = tuple(f"{prefix}/" for prefix in guarded if prefix)
-    if not guarded:
-        return document
-    document["components"]["securitySchemes"] = {_SCHEME: {"type": "http", "scheme": "bearer"}}
-    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{ErrorResponse.__name__}"}}}
-    refusals = {
-        str(status): {"description": response["description"], "content": content}
-        for status, response in error_responses(401, 403).items()
-    }
-    for path, operations in document["paths"].items():
-        if path.startswith(guarded) and path not in public:
-            for operation in operations.values():
-                operation["security"] = [{_SCHEME: []}]
-                operation["responses"] = dict(sorted({**operation["responses"], **refusals}.items()))
     return document
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from smartlite.auth.api_keys import new_key
 from smartlite.auth.found_key import FoundKey
+from smartlite.auth.key_rotation import rotate_key
 from smartlite.auth.noted import Actor, note, utc_now
 from smartlite.auth.organizations import Organizations
 from smartlite.auth.policies import missing
@@ -206,6 +207,10 @@ class Identity:
         async with self._database.writing() as session:
             if await api_keys.revoke(session, key_id, utc_now()):
                 await note(session, actor, "api_key.revoke", "api_key", key_id)
+
+    async def rotate_key(self, actor: Actor, key_id: str, overlap_s: float) -> tuple[ApiKey, str]:
+        """See ``key_rotation.rotate_key``."""
+        return await rotate_key(self._database, actor, key_id, overlap_s)
 
     async def page_audit(self, actor_id: str | None, after: str | None, limit: int) -> Page[AuditEntry]:
         """Who did what, newest first."""

@@ -39,6 +39,8 @@ class Scope(StrEnum):
     ROLES_WRITE = "roles:write"
     USAGE_READ = "usage:read"
     """Everybody's; one's own needs none."""
+    CONTENT_READ = "content:read"
+    """What others asked and were answered, where that is kept."""
     QUOTAS_READ = "quotas:read"
     QUOTAS_WRITE = "quotas:write"
     """Limits and budgets, anybody's."""

@@ -128,6 +128,23 @@ def revoke_key(
     tell_done(f"revoked {key}", key, as_json)
 
 
+@keys.command("rotate")
+def rotate_key(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="Id, such as key_...")],
+    overlap_hours: Annotated[
+        float, typer.Option("--overlap-hours", min=0, max=720, help="So long the old one stays good.")
+    ] = 24,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a key that may do the same and show its text, this once; the old one stops after a while."""
+    made, text = in_database(lambda identity: identity.rotate_key(_ACTOR, key, 3600 * overlap_hours))
+    if as_json:
+        print_json(_key(made) | {"key": text})
+    else:
+        typer.echo(f"added {made.id} in place of {key}; its text, shown this once:", err=True)
+        typer.echo(text)
+
+
 @roles.command("list")
 def list_roles(as_json: JsonOption = False) -> None:
     """Show every role and what it allows."""

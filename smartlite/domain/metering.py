@@ -49,6 +49,8 @@ class RequestRecord:
     client_gone: bool = False
     usage: tuple[MeteredUsage, ...] = ()
     """One for each model."""
+    content: bytes | None = field(default=None, repr=False)
+    """What was asked and answered, as it is to be stored; None where it is not kept, and when it is read back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +112,5 @@ class Backlog:
     size_bytes: int
     lag_s: float
     """Age of the oldest such record; 0 where there is none."""
+    set_aside_bytes: int = 0
+    """Of records that the database will never take, in files beside the journal; somebody should look at them."""

@@ -117,7 +117,9 @@ class Drain:
                 at = ledger.decode(line).at
                 oldest = at if oldest is None or at < oldest else oldest
         lag_s = 0.0 if oldest is None else max(0.0, (datetime.now(UTC) - oldest).total_seconds())
-        return Backlog(len(left), sum(sizes[name] - offset for name, offset in left.items()), lag_s)
+        aside = await asyncio.to_thread(journals.sizes, self._folder, journals.SET_ASIDE)
+        size = sum(sizes[name] - offset for name, offset in left.items())
+        return Backlog(len(left), size, lag_s, sum(aside.values()))
 
     async def _bring_in(self, segment: Segment) -> None:
         offset = self._read.get(segment.id)
@@ -180,5 +182,5 @@ def _decoded(line: Line, segment: Segment) -> RequestRecord | None:
 
 def _set_aside(line: Line, segment: Segment, reason: str) -> None:
     _logger.error("a record was put aside", extra={"segment": segment.id, "end": line.end, "reason": reason})
-    with segment.path.with_suffix(".rejected").open("ab") as file:
+    with segment.path.with_suffix(journals.SET_ASIDE).open("ab") as file:
         file.write((line.record or b"") + b"\n")

@@ -136,6 +136,12 @@ async def revoke(session: WriteSession, key_id: str, at: datetime) -> bool:
     return bool(await session.write(update(ApiKeyRow).where(*wanted).values(revoked_at=at)))
 
 
+async def expire(session: WriteSession, key_id: str, at: datetime) -> None:
+    """Have a key end at a time, unless it was to end before."""
+    wanted = (ApiKeyRow.id == key_id, or_(ApiKeyRow.expires_at.is_(None), ApiKeyRow.expires_at > at))
+    await session.write(update(ApiKeyRow).where(*wanted).values(expires_at=at))
+
+
 async def touch_last_used(session: WriteSession, used: Mapping[str, datetime]) -> None:
     """Note when keys were used, many in one statement. A later time that somebody else noted stays.
 

@@ -15,6 +15,8 @@ from smartlite.errors import InvalidRequest
 
 _NOT_IN_IDS: Final = re.compile(r"[^!-~]")
 SHA256: Final[TypeEngine[bytes]] = LargeBinary(32).with_variant(mysql.BINARY(32), "mysql", "mariadb")
+BLOB: Final[TypeEngine[bytes]] = LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql", "mariadb")
+"""Up to 16 MiB: a BLOB of MySQL holds 65,535 bytes."""
 JSON_OR_NULL: Final = JSON(none_as_null=True)
 
 

@@ -10,7 +10,7 @@ from smartlite.domain.identity import Page
 from smartlite.domain.metering import HistoryQuery, MeteredUsage, RequestRecord, UsageQuery, UsageSum
 from smartlite.storage.database import ReadSession, WriteSession
 from smartlite.storage.ledger import SUMS
-from smartlite.storage.metering_tables import RequestRow, UsageRow
+from smartlite.storage.metering_tables import ContentRow, RequestRow, UsageRow
 
 _RECORD: Final = (
     RequestRow.id,
@@ -58,6 +58,22 @@ async def get(session: ReadSession, record_id: str) -> RequestRecord | None:
     return None if row is None else _record(row._mapping)
 
 
+async def content(session: ReadSession, record_id: str) -> bytes | None:
+    """What was asked and answered, as it was stored; None where it is not kept, or not any more."""
+    row = await session.row(select(ContentRow.content).where(ContentRow.id == record_id))
+    return None if row is None else row.content
+
+
+async def purge_contents(session: WriteSession, before_id: str) -> int:
+    """As ``purge_requests``, of what was asked and answered."""
+    return await _purge(session, ContentRow, ContentRow.id < before_id)
+
+
+async def remove_content(session: WriteSession, record_id: str) -> None:
+    """Delete what was asked and answered in one request."""
+    await session.write(delete(ContentRow).where(ContentRow.id == record_id))
+
+
 async def usage(session: ReadSession, query: UsageQuery, *, offset: int = 0, limit: int = 100) -> list[UsageSum]:
     """Sums by group, in the groups' order."""
     columns = [_GROUPS[name] for name in query.group_by]
@@ -101,12 +117,7 @@ async def purge_requests(session: WriteSession, before_id: str) -> int:
     Returns:
         So many; as long as it is not 0 there may be more.
     """
-    rows = await session.rows(
-        select(RequestRow.id).where(RequestRow.id < before_id).order_by(RequestRow.id).limit(_PURGED_AT_ONCE)
-    )
-    if not rows:
-        return 0
-    return await session.write(delete(RequestRow).where(RequestRow.id.in_([row.id for row in rows])))
+    return await _purge(session, RequestRow, RequestRow.id < before_id)
 
 
 async def purge_usage(session: WriteSession, before: date) -> int:
@@ -114,12 +125,13 @@ async def purge_usage(session: WriteSession, before: date) -> int:
     return await session.write(delete(UsageRow).where(UsageRow.day < before))
 
 
-async def forget_user(session: WriteSession, user_id: str) -> int:
-    """Delete some of the requests of a user, as ``purge_requests`` does."""
-    rows = await session.rows(select(RequestRow.id).where(RequestRow.user_id == user_id).limit(_PURGED_AT_ONCE))
+async def _purge(
+    session: WriteSession, table: type[RequestRow] | type[ContentRow], condition: ColumnElement[bool]
+) -> int:
+    rows = await session.rows(select(table.id).where(condition).order_by(table.id).limit(_PURGED_AT_ONCE))
     if not rows:
         return 0
-    return await session.write(delete(RequestRow).where(RequestRow.id.in_([row.id for row in rows])))
+    return await session.write(delete(table).where(table.id.in_([row.id for row in rows])))
 
 
 def _conditions(query: HistoryQuery) -> list[ColumnElement[bool]]:

@@ -4,18 +4,12 @@ Must not know what is in an answer, nor how it is encrypted.
 """
 
 from datetime import datetime
-from typing import Final
 
-from sqlalchemy import Index, LargeBinary, String
-from sqlalchemy.dialects import mysql
+from sqlalchemy import Index, String
 from sqlalchemy.orm import Mapped, mapped_column
-from sqlalchemy.types import TypeEngine
 
-from smartlite.storage.columns import JSON_OR_NULL, SHA256, Identifier, ScopeSet, UTCDateTime
+from smartlite.storage.columns import BLOB, JSON_OR_NULL, SHA256, Identifier, ScopeSet, UTCDateTime
 from smartlite.storage.tables import ON_MYSQL, Table
-
-INLINE: Final[TypeEngine[bytes]] = LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql", "mariadb")
-"""64 KiB and what encryption adds, which a BLOB of MySQL (65,535 bytes) does not hold."""
 
 
 class IdempotencyRow(Table):
@@ -41,7 +35,7 @@ class IdempotencyRow(Table):
     headers: Mapped[list[list[str]] | None] = mapped_column(JSON_OR_NULL)
     """Pairs of name and value."""
     salt: Mapped[bytes | None] = mapped_column(SHA256)
-    body: Mapped[bytes | None] = mapped_column(INLINE)
+    body: Mapped[bytes | None] = mapped_column(BLOB)
     """Encrypted; None where it is in the object store under ``idempotency/<id>``."""
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     expires_at: Mapped[datetime] = mapped_column(UTCDateTime)

@@ -21,6 +21,8 @@ SEGMENT_BYTES: Final = 8 * 1024 * 1024
 """About 10,000 requests; a segment that is longer is ended and the next is begun."""
 MAX_RECORD_BYTES: Final = 1024 * 1024
 _SUFFIX: Final = ".journal"
+SET_ASIDE: Final = ".rejected"
+"""Suffix of the file beside a segment, for records that nobody will ever take."""
 _CRC_CHARACTERS: Final = 8
 
 
@@ -139,12 +141,12 @@ def orphans(folder: Path) -> Iterator[Segment]:
         yield Segment(path, fd)
 
 
-def sizes(folder: Path) -> dict[str, int]:
-    """Bytes by segment of every process on this machine."""
+def sizes(folder: Path, suffix: str = _SUFFIX) -> dict[str, int]:
+    """Bytes by segment of every process on this machine; or of the files beside them that have another suffix."""
     found: dict[str, int] = {}
-    for path in folder.glob(f"*{_SUFFIX}"):
+    for path in folder.glob(f"*{suffix}"):
         try:
-            found[path.name.removesuffix(_SUFFIX)] = path.stat().st_size
+            found[path.name.removesuffix(suffix)] = path.stat().st_size
         except FileNotFoundError:
             continue
     return found

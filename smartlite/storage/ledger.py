@@ -4,8 +4,10 @@ A batch, the sums that it adds to and how far its segment was read are one unit 
 that it was committed, what is read next time begins after it.
 """
 
+import base64
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -16,7 +18,14 @@ from sqlalchemy.dialects import mysql, sqlite
 from smartlite.domain.metering import MeteredUsage, RequestRecord
 from smartlite.errors import AlreadyExists
 from smartlite.storage.database import ReadSession, WriteSession
-from smartlite.storage.metering_tables import MODEL_CHARACTERS, ROUTE_CHARACTERS, JournalRow, RequestRow, UsageRow
+from smartlite.storage.metering_tables import (
+    MODEL_CHARACTERS,
+    ROUTE_CHARACTERS,
+    ContentRow,
+    JournalRow,
+    RequestRow,
+    UsageRow,
+)
 
 SUMS: Final = (
     "requests",
@@ -27,6 +36,10 @@ SUMS: Final = (
     "audio_output_ms",
     "characters",
     "cost_micros",
+)
+_USED: Final = tuple(field.name for field in fields(MeteredUsage))
+_KEPT_AS_THEY_ARE: Final = tuple(
+    field.name for field in fields(RequestRecord) if field.name not in {"at", "usage", "content"}
 )
 _KEY: Final = ("user_id", "day", "key_id", "organization_id", "model")
 
@@ -65,6 +78,9 @@ async def keep(session: WriteSession, records: Sequence[RequestRecord], segment_
         is_sqlite = session.dialect == "sqlite"
         rows = [_row(record, is_sqlite=is_sqlite) for record in records]
         await session.write_many(RequestRow.metadata.tables[RequestRow.__tablename__], rows)
+        contents = [(record.id, record.content) for record in records if record.content is not None]
+        if contents:
+            await session.write_many(ContentRow.metadata.tables[ContentRow.__tablename__], contents)
         await session.write_all(_adding(is_sqlite=is_sqlite), list(_sums(records)))
     return True
 
@@ -76,50 +92,30 @@ async def forget_segments(session: WriteSession, before: datetime) -> int:
 
 def encode(record: RequestRecord) -> bytes:
     """As one line of a journal."""
-    return to_json(
-        [
-            record.id,
-            record.at.timestamp(),
-            record.request_id,
-            record.user_id,
-            record.key_id,
-            record.organization_id,
-            record.method,
-            record.route,
-            record.status,
-            record.error_code,
-            record.duration_ms,
-            dict(record.stages_ms),
-            record.request_bytes,
-            record.response_bytes,
-            record.client_gone,
-            [
-                (
-                    used.model,
-                    used.prompt_tokens,
-                    used.completion_tokens,
-                    used.audio_input_ms,
-                    used.audio_output_ms,
-                    used.characters,
-                    used.cost_micros,
-                )
-                for used in record.usage
-            ],
-        ]
-    )
+    line = {name: getattr(record, name) for name in _KEPT_AS_THEY_ARE}
+    line["at"] = record.at.timestamp()
+    line["usage"] = [[getattr(used, name) for name in _USED] for used in record.usage]
+    if record.content is not None:
+        line["content"] = base64.b64encode(record.content)
+    return to_json(line)
 
 
 def decode(line: bytes) -> RequestRecord:
-    """From a line of a journal.
+    """From a line of a journal, which a replica of another version may have written: what it lacks is as by default,
+    and what it has more is passed over.
 
     Raises:
         ValueError: It is none of ``encode``'s.
     """
     try:
-        record_id, at, *rest, usage = json.loads(line)
-        values: list[Any] = [*rest, tuple(MeteredUsage(*used) for used in usage)]
-        return RequestRecord(record_id, datetime.fromtimestamp(at, UTC), *values)
-    except (TypeError, OverflowError) as error:
+        found = json.loads(line)
+        values = {name: found[name] for name in _KEPT_AS_THEY_ARE if name in found}
+        values["at"] = datetime.fromtimestamp(found["at"], UTC)
+        values["usage"] = tuple(MeteredUsage(*used[: len(_USED)]) for used in found.get("usage", ()))
+        if found.get("content") is not None:
+            values["content"] = base64.b64decode(found["content"])
+        return RequestRecord(**values)
+    except (AttributeError, KeyError, TypeError, OverflowError) as error:
         msg = "a line of a journal is no record of a request"
         raise ValueError(msg) from error
 

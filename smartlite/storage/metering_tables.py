@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, Date, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from smartlite.storage.columns import JSON_OR_NULL, Identifier, UTCDateTime
+from smartlite.storage.columns import BLOB, JSON_OR_NULL, Identifier, UTCDateTime
 from smartlite.storage.tables import ON_MYSQL, Table
 
 MODEL_CHARACTERS: Final = 200
@@ -46,6 +46,17 @@ class RequestRow(Table):
     response_bytes: Mapped[int] = mapped_column(BigInteger)
     client_gone: Mapped[bool]
     usage: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON_OR_NULL)
+
+
+class ContentRow(Table):
+    """What was asked and answered in a request, where that is kept: for a shorter time than the rest."""
+
+    __tablename__ = "request_contents"
+    __table_args__ = (ON_MYSQL,)
+
+    id: Mapped[str] = mapped_column(Identifier, primary_key=True)
+    """Of the request."""
+    content: Mapped[bytes] = mapped_column(BLOB)
 
 
 class UsageRow(Table):

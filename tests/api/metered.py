@@ -22,6 +22,7 @@ from smartlite.metering.history import History
 from smartlite.metering.prices import Price, Prices
 from smartlite.metering.recorder import Recorder
 from smartlite.storage.database import Database
+from smartlite.storage.encryption import Cipher
 from smartlite.storage.journal import Journal
 
 PRICES = Prices({"*": Price(input_tokens_1m=1, output_tokens_1m=2, audio_input_minute=6, characters_1m=10)})
@@ -31,13 +32,20 @@ class Platform:
     """One replica's worth of it."""
 
     def __init__(
-        self, services: Services, database: Database, folder: Path, clock: Callable[[], datetime] = utc_now
+        self,
+        services: Services,
+        database: Database,
+        folder: Path,
+        clock: Callable[[], datetime] = utc_now,
+        cipher: Cipher | None = None,
     ) -> None:
         self.database = database
+        self.journal_dir = folder
+        self.cipher = cipher
         self.identity = Identity(database)
         self.journal = Journal(folder)
         self.drain = Drain(database, folder, self.journal)
-        self.history = History(database, self.drain)
+        self.history = History(database, self.drain, cipher)
         self.recorder = Recorder(self.journal, PRICES)
         self.quotas = QuotaBook(database)
         self.services = dataclasses.replace(
@@ -56,7 +64,7 @@ class Platform:
                 ),
                 quotas=self.quotas.of,
             ),
-            metering=Metering(self.recorder, self.history),
+            metering=Metering(self.recorder, self.history, cipher.seal if cipher else None),
         )
         self.app: FastAPI = create_app(self.services)
         self.keys: dict[str, str] = {}

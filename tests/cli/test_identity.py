@@ -70,3 +70,14 @@ def test_the_key_of_the_environment_is_sent(run: Run, monkeypatch: pytest.Monkey
     result = run("speak", "Hello.", "-o", "hello.wav", transport=httpx.MockTransport(note))
     assert set(sent) == {None, "Bearer sl_mine"}
     assert result.exit_code == 1
+
+
+def test_a_key_is_rotated_with_an_overlap(run: Run) -> None:
+    answer(run, "users", "add", "ana@example.com")
+    old = answer(run, "keys", "add", "ana@example.com", "--scope", "llm:chat")
+    new = answer(run, "keys", "rotate", old["id"], "--overlap-hours", "0")
+    assert parse(new["key"]) is not None
+    states = {
+        key["id"]: (key["state"], key["scopes"]) for key in answer(run, "keys", "list", "ana@example.com")["keys"]
+    }
+    assert states == {old["id"]: ("expired", ["llm:chat"]), new["id"]: ("works", ["llm:chat"])}

@@ -106,6 +106,7 @@ async def test_a_record_that_cannot_be_kept_holds_up_nobody(losable: LosableData
         journal.append(line)
     await Drain(losable, folder, journal).read_own()
     assert await in_history(losable, folder) == ids(4)
+    assert (await Drain(losable, folder).backlog()).set_aside_bytes > 0
     (aside,) = folder.glob("*.rejected")
     assert aside.read_bytes().splitlines() == [b"no json", b"[1]", encode(twice)]
 

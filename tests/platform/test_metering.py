@@ -1,6 +1,6 @@
 """Nothing that was answered is lost: ingress replicas are killed and the database is away while requests come in.
 
-``SMARTLITE_TEST_SCALE=full`` has 10,000 answers, three kills and two minutes without the database, as the platform is
+``TEST_SCALE=full`` has 10,000 answers, three kills and two minutes without the database, as the platform is
 judged; by itself the test is as thorough as its minute allows.
 """
 
@@ -23,7 +23,7 @@ from tests.storage.mariadb import MariaDB
 
 pytestmark = [pytest.mark.serve, pytest.mark.enable_socket, pytest.mark.timeout(900)]
 
-_FULL: Final = os.environ.get("SMARTLITE_TEST_SCALE") == "full"
+_FULL: Final = os.environ.get("TEST_SCALE") == "full"
 ANSWERS: Final = 10_000 if _FULL else 1200
 KILLS: Final = 3 if _FULL else 2
 AWAY_S: Final = 120.0 if _FULL else 8.0

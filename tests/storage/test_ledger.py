@@ -1,7 +1,9 @@
 """History and usage on both databases: each record once, sums that are exact, pages, reports and what is deleted."""
 
 import asyncio
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -34,8 +36,27 @@ async def usage(database: Database, query: UsageQuery = ALL) -> list[tuple[dict[
 
 
 def test_a_record_comes_back_from_its_line_as_it_was() -> None:
-    for each in (record(), record(usage=(), stages_ms={}, user_id=None, status=None, error_code="x", client_gone=True)):
+    for each in (
+        record(),
+        record(usage=(), stages_ms={}, user_id=None, status=None, error_code="x", client_gone=True),
+        record(content=b"\x00\xff"),
+    ):
         assert ledger.decode(ledger.encode(each)) == each
+
+
+def test_a_line_of_another_version_is_read_as_far_as_it_is_known() -> None:
+    whole = json.loads(ledger.encode(record()))
+    whole["usage"][0].append("of a later version")
+    later = ledger.decode(json.dumps({**whole, "new": 1}).encode())
+    assert replace(later, id="") == replace(record(), id="")
+    earlier = {name: whole[name] for name in whole if name not in {"stages_ms", "client_gone", "content", "usage"}}
+    assert ledger.decode(json.dumps(earlier).encode()).usage == ()
+
+
+@pytest.mark.parametrize("line", [b"", b"[1]", b"{}", b'"text"', b"1", b"null", b'{"id": 1}'])
+def test_what_is_no_record_is_none(line: bytes) -> None:
+    with pytest.raises(ValueError, match=r"record|value"):
+        ledger.decode(line)
 
 
 async def test_what_is_kept_is_read_back(database: Database) -> None:
@@ -145,10 +166,25 @@ async def test_what_is_old_is_deleted_in_portions_and_the_rest_stays(database: D
     assert deleted == [1000, 500, 0]
     async with database.writing() as session:
         assert await history.purge_usage(session, date(2026, 11, 26)) == 0
-        assert await history.forget_user(session, "user_1") == 1
         assert await history.purge_usage(session, date(2026, 11, 27)) == 1
 
 
 def test_ids_sort_by_the_time_that_they_were_made_at() -> None:
     assert first_id("rec", NOON) < new_id("rec")
     assert len(first_id("rec", NOON)) == len(new_id("rec"))
+
+
+async def test_what_was_asked_and_answered_is_kept_beside_the_request_and_goes_before_it(database: Database) -> None:
+    with_content, without = record(content=b"asked\x00answered"), record()
+    await keep(database, [with_content, without], 0, 10)
+    async with database.reading() as session:
+        assert await history.content(session, with_content.id) == with_content.content
+        assert await history.content(session, without.id) is None
+        assert (await history.get(session, with_content.id)).content is None
+    async with database.writing() as session:
+        assert await history.purge_contents(session, first_id("rec", NOON)) == 0
+        assert await history.purge_contents(session, "rec_f") == 1
+        await history.remove_content(session, without.id)
+    async with database.reading() as session:
+        assert await history.content(session, with_content.id) is None
+        assert await history.get(session, with_content.id) is not None

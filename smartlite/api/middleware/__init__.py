@@ -21,7 +21,7 @@ from smartlite.auth.authenticator import Authenticator
 from smartlite.auth.idempotency import IdempotencyKeeper
 from smartlite.auth.rate_limit import Limits
 from smartlite.config import Settings
-from smartlite.metering.recorder import Recorder
+from smartlite.metering import Metering
 
 HEALTH_PATHS: Final = frozenset({"/healthz", "/readyz"})
 """Asked twice a second by every edge: never refused for being busy (a busy replica is a healthy one, and without it
@@ -50,7 +50,7 @@ def middleware_stack(
     authenticator: Authenticator | None = None,
     limits: Limits | None = None,
     keeper: IdempotencyKeeper | None = None,
-    recorder: Recorder | None = None,
+    metering: Metering | None = None,
 ) -> list[Middleware]:
     """Every middleware, the outermost first; ``prefixes`` are those of the API's versions.
 
@@ -65,7 +65,7 @@ def middleware_stack(
     return [
         Middleware(RequestIDMiddleware),
         Middleware(ObservationMiddleware, prefixes=prefixes, quiet_paths=HEALTH_PATHS),
-        *([] if recorder is None else [Middleware(MeteringMiddleware, recorder=recorder, prefixes=prefixes)]),
+        *([] if metering is None else [Middleware(MeteringMiddleware, metering=metering, prefixes=prefixes)]),
         Middleware(HeadersMiddleware),
         *cors(settings.cors_origins),
         Middleware(FailuresMiddleware),

@@ -4,21 +4,25 @@ The record is written before the last bytes are sent: an answer that was receive
 whatever ends this process afterwards. Who was refused for want of a credential is nobody, and is not recorded.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from smartlite.api.errors import error_response
+from smartlite.api.middleware.captured import Captured
 from smartlite.api.middleware.observation import route_of
 from smartlite.api.observation import observe_scope
 from smartlite.api.principal import kept_principal
 from smartlite.api.spending import kept_spending
 from smartlite.domain.ids import new_id
 from smartlite.domain.metering import RequestRecord
-from smartlite.errors import JournalUnavailable
+from smartlite.errors import JournalUnavailable, SmartLiteError
 from smartlite.logging import request_id
-from smartlite.metering.recorder import Recorder
+from smartlite.metering import Metering
+
+_logger = logging.getLogger(__name__)
 
 
 class MeteringMiddleware:
@@ -26,7 +30,7 @@ class MeteringMiddleware:
 
     Args:
         app: What is inside.
-        recorder: Keeps records.
+        metering: Keeps records, and seals what was asked and answered where that is kept too.
         prefixes: Of the versions of the API; the empty one, of what belongs to none, is passed over.
         clock: Tells the time in UTC.
     """
@@ -34,12 +38,13 @@ class MeteringMiddleware:
     def __init__(
         self,
         app: ASGIApp,
-        recorder: Recorder,
+        metering: Metering,
         prefixes: Sequence[str],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._app = app
-        self._recorder = recorder
+        self._recorder = metering.recorder
+        self._seal = metering.seal
         self._prefixes = tuple(f"{prefix}/" for prefix in prefixes if prefix)
         self._clock = clock
 
@@ -56,29 +61,52 @@ class MeteringMiddleware:
         status: int | None = None
         size_bytes = 0
         is_recorded = False
+        captured = Captured() if self._seal else None
+        answer_headers: list[tuple[bytes, bytes]] = []
 
-        def record() -> None:
-            nonlocal is_recorded
-            if not is_recorded:
-                is_recorded = True
-                self._record(scope, at, status, size_bytes)
+        async def receive_captured() -> Message:
+            message = await receive()
+            if captured is not None:
+                captured.ask(scope["headers"], message)
+            return message
 
         async def send_recorded(message: Message) -> None:
-            nonlocal status, size_bytes
+            nonlocal status, size_bytes, answer_headers, is_recorded
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, answer_headers = message["status"], message["headers"]
             elif message["type"] == "http.response.body":
                 size_bytes += len(message.get("body", b""))
-                if not message.get("more_body"):
-                    record()
+                if captured is not None:
+                    captured.answer(answer_headers, message)
+                if not message.get("more_body") and not is_recorded:
+                    content = None if captured is None else await self._content(scope, captured)
+                    is_recorded = True
+                    self._record(scope, at, status, size_bytes, content)
             await send(message)
 
         try:
-            await self._app(scope, receive, send_recorded)
+            await self._app(scope, receive if captured is None else receive_captured, send_recorded)
         finally:
-            record()
+            if not is_recorded:
+                is_recorded = True
+                self._record(scope, at, status, size_bytes, None)
 
-    def _record(self, scope: Scope, at: datetime, status: int | None, size_bytes: int) -> None:
+    async def _content(self, scope: Scope, captured: Captured) -> tuple[str, bytes] | None:
+        """The record's id and what was asked and answered; only of what a model worked for: the rest holds secrets."""
+        principal, spending = kept_principal(scope), kept_spending(scope)
+        if self._seal is None or principal is None or spending is None or not spending.used:
+            return None
+        record_id = new_id("rec")
+        try:
+            return record_id, await self._seal(principal.user_id or "", record_id, captured.content())
+        except SmartLiteError as error:
+            # Not worth an answer that was made: it is an addition to the history, which itself is kept.
+            _logger.warning("what was asked and answered is not kept", extra={"reason": error.message})
+            return None
+
+    def _record(
+        self, scope: Scope, at: datetime, status: int | None, size_bytes: int, content: tuple[str, bytes] | None
+    ) -> None:
         principal = kept_principal(scope)
         if principal is None:
             return
@@ -87,7 +115,7 @@ class MeteringMiddleware:
         length = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
         self._recorder.record(
             RequestRecord(
-                id=new_id("rec"),
+                id=content[0] if content else new_id("rec"),
                 at=at,
                 request_id=request_id.get() or "",
                 user_id=principal.user_id,
@@ -103,5 +131,6 @@ class MeteringMiddleware:
                 response_bytes=size_bytes,
                 client_gone=observation.client_gone,
                 usage=tuple(map(self._recorder.metered, spending.used)) if spending else (),
+                content=content[1] if content else None,
             )
         )

@@ -4,7 +4,7 @@ Must not know how anything is kept. What clients send and are answered is OAuth'
 """
 
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
@@ -13,9 +13,10 @@ from smartlite.api.oauth_errors import OAuthRoute
 from smartlite.api.oauth_forms import client_of, form_openapi, parameters_of, read_form
 from smartlite.api.oauth_pages import consent_page, error_page, redirect
 from smartlite.api.observation import observe
-from smartlite.api.openapi import error_responses
+from smartlite.api.openapi import error_responses, oauth_error_responses, page_error_responses, query_openapi
 from smartlite.api.permissions import public
 from smartlite.api.schemas.oauth import (
+    AuthorizationQuery,
     ClientForm,
     ConsentForm,
     IssuedTokens,
@@ -42,12 +43,27 @@ pages = APIRouter(prefix="/oauth", tags=["OAuth"], default_response_class=HTMLRe
 router = APIRouter(prefix="/oauth", tags=["OAuth"], route_class=OAuthRoute)
 well_known = APIRouter(tags=["OAuth"])
 
-_ERRORS: Final = error_responses(400, 401, 413, 415, 429, 503)
+_ERRORS: Final = oauth_error_responses(400, 401, 413, 415, 429, 503)
+_PAGES: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"description": "The page on which a user is asked."},
+    303: {
+        "description": "Back to the client, with a code or with an error of RFC 6749, section 4.1.2.1.",
+        "headers": {"location": {"required": True, "schema": {"type": "string"}}},
+        "content": {},
+    },
+    **page_error_responses(400, 401, 413, 415, 429, 503),
+}
 _WRONG: Final = "There is no user with this e-mail address and this password."
 _TOO_MANY: Final = "Too many sign-ins have failed; try again in a while."
 
 
-@pages.get("/authorize", summary="Ask a user for their consent", dependencies=[public()], responses=_ERRORS)
+@pages.get(
+    "/authorize",
+    summary="Ask a user for their consent",
+    dependencies=[public()],
+    responses=_PAGES,
+    openapi_extra=query_openapi(AuthorizationQuery),
+)
 async def authorize(request: Request, accounts: AccountsDep) -> Response:
     """A page for people; clients send a browser here (RFC 6749, section 4.1.1, with PKCE)."""
     try:
@@ -63,7 +79,7 @@ async def authorize(request: Request, accounts: AccountsDep) -> Response:
     "/authorize",
     summary="Take a user's answer",
     dependencies=[public()],
-    responses=_ERRORS,
+    responses=_PAGES,
     openapi_extra=form_openapi(ConsentForm),
 )
 async def answer(request: Request, accounts: AccountsDep) -> Response:
@@ -105,6 +121,7 @@ async def token(request: Request, accounts: AccountsDep, response: Response) -> 
     "/revoke",
     summary="Give a token back",
     dependencies=[public()],
+    response_class=Response,
     responses=_ERRORS,
     openapi_extra=form_openapi(TokenToLookAt),
 )

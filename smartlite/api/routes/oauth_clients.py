@@ -134,10 +134,15 @@ async def list_grants(
     responses=_ERRORS,
 )
 async def revoke_grant(request: Request, grant_id: str, accounts: AccountsDep, principal: PrincipalDep) -> Response:
-    """Its tokens stop within two seconds, everywhere. Another user's with the scope `users:write`."""
+    """Its tokens stop within two seconds, everywhere.
+
+    Another user's with the scope `users:write`, unless they may do more than you.
+    """
     owner = None if principal.may(Scope.USERS_WRITE) else principal.user_id or ""
     if owner is not None:
         decide_on_own(principal, Scope.KEYS_WRITE)
+    elif (found := await accounts.oauth.grants.find(grant_id)) and found.held.user.id != principal.user_id:
+        check_held(principal, found.role_scopes)
     await accounts.oauth.grants.revoke(await actor_of(request, principal), grant_id, owner)
     return Response(status_code=204)
 

@@ -128,7 +128,10 @@ async def tell_backlog(request: Request, history: HistoryDep) -> MeteringObject:
     """What is acknowledged and not in the database yet, on the machine that answers."""
     backlog = await history.backlog()
     return MeteringObject(
-        backlog_segments=backlog.segments, backlog_bytes=backlog.size_bytes, lag_s=round(backlog.lag_s, 3)
+        backlog_segments=backlog.segments,
+        backlog_bytes=backlog.size_bytes,
+        lag_s=round(backlog.lag_s, 3),
+        set_aside_bytes=backlog.set_aside_bytes,
     )
 
 

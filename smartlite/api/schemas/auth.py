@@ -108,6 +108,8 @@ class Me(BaseModel):
     session_id: str | None
     key_id: str | None
     client_id: str | None = Field(description="The OAuth client that asks; null where it is none.")
+    organization_id: str | None = Field(description="What this request is made for; null: for the user alone.")
+    organizations: dict[str, str] = Field(description="What the user is in which organization, by its id.")
 
     @classmethod
     def of(cls, principal: Principal) -> Self:
@@ -120,6 +122,8 @@ class Me(BaseModel):
             session_id=principal.session_id,
             key_id=principal.key_id,
             client_id=principal.client_id,
+            organization_id=principal.organization_id,
+            organizations={name: role.value for name, role in sorted(principal.memberships.items())},
         )
 
 

@@ -1,4 +1,4 @@
-"""The error object of OpenAI's API. Must not know which errors there are."""
+"""The error objects of OpenAI's API and of OAuth. Must not know which errors there are."""
 
 from pydantic import BaseModel, Field
 
@@ -16,3 +16,10 @@ class ErrorResponse(BaseModel):
     """The body of every answer with a status of 400 or more."""
 
     error: ErrorBody
+
+
+class OAuthError(BaseModel):
+    """The body of an error of OAuth's own routes (RFC 6749, section 5.2)."""
+
+    error: str = Field(examples=["invalid_grant"], description="Stable, for programs.")
+    error_description: str = Field(examples=["The code is not good, or not any more."])

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from smartlite.auth.identity import UserWithRoles
+from smartlite.auth.key_rotation import DEFAULT_OVERLAP_S, MAX_OVERLAP_S
 from smartlite.domain.identity import ApiKey, AuditEntry, Role
 
 _Name = Annotated[str, Field(min_length=1, max_length=255)]
@@ -132,6 +133,16 @@ class NewKeyForm(BaseModel):
         None,
         description="What is done with the key is done for this organization, which its user is a member of; when "
         "absent, the one that this request is made for.",
+    )
+
+
+class KeyRotation(BaseModel):
+    """Body of `POST /v1/api-keys/{key_id}/rotate`."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"overlap_s": 3600}})
+
+    overlap_s: Annotated[float, Field(ge=0, le=MAX_OVERLAP_S)] = Field(
+        DEFAULT_OVERLAP_S, description="Seconds that the old key stays good; 24 hours when absent."
     )
 
 

@@ -36,6 +36,19 @@ class TokenToLookAt(ClientForm):
     token_type_hint: _Text | None = Field(None, description="Not needed: a token says of itself what it is.")
 
 
+class AuthorizationQuery(BaseModel):
+    """What a client asks for by `GET /v1/oauth/authorize` (RFC 6749, section 4.1.1; RFC 7636, section 4.3)."""
+
+    client_id: _Text
+    redirect_uri: _Text = Field(description="One that the client registered.")
+    response_type: _Text = Field(description="`code`; like whatever follows, if it is not, the client is told.")
+    code_challenge: _Text
+    code_challenge_method: _Text = Field(description="`S256`.")
+    scope: str = Field("", description="All that the client may have when absent.")
+    state: str = Field("", max_length=2048, description="Given back to the client.")
+    response_mode: str = Field("query", description="`query`.")
+
+
 class ConsentForm(BaseModel):
     """What the page of `GET /v1/oauth/authorize` sends back."""
 

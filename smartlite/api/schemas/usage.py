@@ -1,5 +1,6 @@
 """Wire format of usage and of the history of requests. Must not know how they are kept."""
 
+import json
 from datetime import date, datetime
 from typing import Literal, Self
 
@@ -86,6 +87,20 @@ class RequestList(BaseModel):
     next: str | None
 
 
+class ContentObject(BaseModel):
+    """What was asked and answered in one request."""
+
+    id: str
+    object: Literal["request.content"] = "request.content"
+    request: str | None = Field(description="The body that was sent, at most 64 KiB; null where it was no text.")
+    response: str | None = Field(description="The body that was answered, likewise; of a stream its events.")
+
+    @classmethod
+    def read(cls, record_id: str, content: bytes) -> Self:
+        """From what is stored."""
+        return cls(id=record_id, **json.loads(content))
+
+
 class UsageObject(BaseModel):
     """What was used in one group."""
 
@@ -136,3 +151,4 @@ class MeteringObject(BaseModel):
     backlog_segments: int
     backlog_bytes: int = Field(description="Acknowledged, on this machine's disk, and not in the database yet.")
     lag_s: float = Field(description="Age of the oldest such request.")
+    set_aside_bytes: int = Field(description="Of records that the database will never take; should be 0.")

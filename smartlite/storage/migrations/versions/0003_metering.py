@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from smartlite.storage.columns import JSON_OR_NULL, Identifier, UTCDateTime
+from smartlite.storage.columns import BLOB, JSON_OR_NULL, Identifier, UTCDateTime
 
 revision = "0003"
 down_revision = "0002"
@@ -53,6 +53,13 @@ def upgrade() -> None:
     op.create_index("ix_requests_organization_id_id", "requests", ["organization_id", "id"])
     op.create_index("ix_requests_key_id_id", "requests", ["key_id", "id"])
     op.create_table(
+        "request_contents",
+        sa.Column("id", Identifier(), nullable=False),
+        sa.Column("content", BLOB, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        **ON_MYSQL,
+    )
+    op.create_table(
         "usage",
         sa.Column("user_id", Identifier(), nullable=False),
         sa.Column("day", sa.Date(), nullable=False),
@@ -80,4 +87,5 @@ def downgrade() -> None:
     """Drop them."""
     op.drop_table("journal_segments")
     op.drop_table("usage")
+    op.drop_table("request_contents")
     op.drop_table("requests")

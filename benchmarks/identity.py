@@ -98,7 +98,9 @@ async def _measure(runs: int) -> str:
         drain = Drain(database, folder / "journal", journal)
         metering = Metering(Recorder(journal, Prices()), History(database, drain))
         off = _services(folder)
-        keys = replace(off, authenticator=Authenticator(identity.find_key))
+        keys = replace(
+            off, authenticator=Authenticator(identity.find_key, find_memberships=identity.organizations.memberships)
+        )
         limited = replace(keys, limits=limits)
         apps = {
             "off": create_app(off),

@@ -27,7 +27,11 @@ class ReplicaIdentity:
         self.identity = Identity(database)
         providers = load_providers(settings.oidc_providers, os.environ)
         self.accounts = open_accounts(database, issuer=settings.issuer, providers=providers, cipher=cipher)
-        self.authenticator = Authenticator(self._find, find_by_token=self.accounts.check.find)
+        self.authenticator = Authenticator(
+            self._find,
+            find_by_token=self.accounts.check.find,
+            find_memberships=self.identity.organizations.memberships,
+        )
         self._noting: asyncio.Task[None] | None = None
 
     async def _find(self, public_id: str) -> FoundKey | None:

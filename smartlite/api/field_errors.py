@@ -38,6 +38,9 @@ _JSON_NAMES: Final = (
     (dict, "an object"),
 )
 
+_SHOWN_CHARACTERS: Final = 64
+"""Of a name, which may be the client's; none of ours is as long."""
+
 
 def error_of_fields(errors: Sequence[Any], data: object) -> SmartLiteError:
     """Make one error of pydantic's list.
@@ -96,7 +99,8 @@ def _path(error: Mapping[str, Any], data: object) -> tuple[int | str, ...]:
 def _render(path: Sequence[int | str]) -> str | None:
     text = ""
     for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+        name = f"[{part}]" if isinstance(part, int) else part[:_SHOWN_CHARACTERS]
+        text += name if isinstance(part, int) or not text else f".{name}"
     return text or None
 
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final, Generic, TypeVar
 
 from smartlite.auth.recent import Recent
+from smartlite.auth.unknown import check_unknown
 from smartlite.errors import Overloaded, Unavailable
 
 V = TypeVar("V")
@@ -68,6 +69,7 @@ class Remembered(Generic[V]):
         Raises:
             Unavailable: 503, the store cannot be asked, and did not tell of it within the last minute.
             Overloaded: 429, too much that nobody remembers is being looked for.
+            RateLimited: 429, see ``check_unknown``.
         """
         known = await self._know(name)
         return None if known is None else known.value
@@ -81,6 +83,8 @@ class Remembered(Generic[V]):
         unknown_at = self._unknown.get(name)
         if known is None and unknown_at is not None and unknown_at <= now < unknown_at + FRESH:
             return None
+        if known is None:
+            check_unknown()
         task = self._finding.get(name)
         if task is None:
             if known is None and len(self._finding) >= MAX_FINDING:

@@ -90,4 +90,4 @@ def role_name(name: str, param: str) -> str:
 
 
 def _unknown(role_id: str) -> NotFound:
-    return NotFound(f"There is no role '{role_id}'.", "role_id")
+    return NotFound(f"There is no role '{role_id[:64]}'.", "role_id")

@@ -134,4 +134,4 @@ async def _give(session: WriteSession, user_id: str, roles: Collection[str]) -> 
 
 
 def _unknown(user_id: str) -> NotFound:
-    return NotFound(f"There is no user '{user_id}'.", "user_id")
+    return NotFound(f"There is no user '{user_id[:64]}'.", "user_id")

@@ -4,10 +4,10 @@ What is expected follows from what a route declares and, where its address has a
 that declares nothing, and one with a parameter that is not in that table, fails here.
 """
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import httpx
 import pytest
@@ -16,158 +16,9 @@ from fastapi.routing import APIRoute
 
 from smartlite.api.permissions import Needs, NeedsPrincipal, Public
 from smartlite.api.services import Services
-from smartlite.auth.scopes import Scope, covers
-from tests.api.tenants import CALLERS, OWNERS, Caller, Tenants, grants_of, tenants
-
-YES, NO, HIDDEN, NEVER, EMPTY = "yes", "no", "hidden", "never", "empty"
-Rule = Callable[[Caller, str], str]
-"""From who asks and whose it is to whether they may: yes; no, 403; it is hidden, 404; there never is one;
-or there is nothing in it, which is a 404 of its own words."""
-Make = Callable[[Tenants, str], Awaitable[dict[str, str]]]
-
-
-def of_whom(caller: Caller, owner: str) -> frozenset[str]:
-    """What the owner's role grants."""
-    return grants_of(OWNERS[owner] or caller.role)
-
-
-def everybodys(_: Caller, owner: str) -> str:
-    return YES
-
-
-def of_no_user(_: Caller, owner: str) -> str:
-    return NEVER
-
-
-def unless_more(caller: Caller, owner: str) -> str:
-    """Nobody touches somebody who may do more."""
-    return YES if of_whom(caller, owner) <= caller.scopes else NO
-
-
-def own_or_users_write(caller: Caller, owner: str) -> str:
-    if owner == "self":
-        return YES
-    return unless_more(caller, owner) if caller.may(Scope.USERS_WRITE) else HIDDEN
-
-
-def own_or_seen(caller: Caller, owner: str) -> str:
-    return YES if owner == "self" or caller.may(Scope.USERS_WRITE) else HIDDEN
-
-
-def api_key(caller: Caller, owner: str) -> str:
-    if owner == "mate" and caller.place is not None and not caller.may(Scope.USERS_WRITE):
-        return YES if caller.manages else NO
-    return own_or_users_write(caller, owner)
-
-
-def request(caller: Caller, owner: str) -> str:
-    is_of_it = owner == "mate" and caller.place is not None
-    return YES if owner == "self" or is_of_it or caller.may(Scope.REQUESTS_READ) else HIDDEN
-
-
-def content(caller: Caller, owner: str) -> str:
-    """Neither an organisation nor who may see the history reads what somebody said."""
-    return YES if owner == "self" or caller.may(Scope.CONTENT_READ) else HIDDEN
-
-
-def no_content(caller: Caller, owner: str) -> str:
-    return EMPTY if content(caller, owner) == YES else HIDDEN
-
-
-def organization_read(caller: Caller, owner: str) -> str:
-    is_in = owner == "self" or (owner == "mate" and caller.place is not None)
-    return YES if is_in or caller.may(Scope.ORGS_READ) else HIDDEN
-
-
-def members_read(caller: Caller, owner: str) -> str:
-    seen = organization_read(caller, owner)
-    return NO if seen == YES and caller.is_narrow else seen
-
-
-def organization_change(caller: Caller, owner: str) -> str:
-    if caller.may(Scope.ORGS_WRITE):
-        return YES
-    if organization_read(caller, owner) == HIDDEN:
-        return HIDDEN
-    manages = not caller.is_narrow and (owner == "self" or (owner == "mate" and caller.manages))
-    return YES if manages else NO
-
-
-def organization_remove(caller: Caller, owner: str) -> str:
-    found = organization_change(caller, owner)
-    is_admin_only = owner == "mate" and caller.place == "admin" and not caller.may(Scope.ORGS_WRITE)
-    return NO if found == YES and is_admin_only else found
-
-
-@dataclass(frozen=True)
-class Owned:
-    """How a route with a parameter is tried."""
-
-    make: Make
-    rule: Rule
-    body: Any = None
-    key_needs: Scope | None = None
-    """What a key needs for what is its user's own, and a session does not; unless it has the other scope."""
-    key_needs_not: Scope | None = None
-
-
-async def never(_: Tenants, owner: str) -> dict[str, str]:
-    return dict.fromkeys(("response_id", "voice_id", "consent_id"), owner)
-
-
-ABSENT: Final = Owned(never, of_no_user)
-"""Routes that say that there is no such thing, whatever is asked for."""
-SESSION: Final = Owned(
-    Tenants.session_of, own_or_users_write, key_needs=Scope.KEYS_WRITE, key_needs_not=Scope.USERS_WRITE
-)
-OWNERSHIP: Final[dict[str, Owned]] = {
-    "GET /v1/models/{model:path}": Owned(Tenants.model_of, everybodys),
-    "GET /v1/responses/{response_id}": ABSENT,
-    "DELETE /v1/responses/{response_id}": ABSENT,
-    "POST /v1/responses/{response_id}/cancel": ABSENT,
-    "GET /v1/responses/{response_id}/input_items": ABSENT,
-    "DELETE /v1/audio/voices/{voice_id}": ABSENT,
-    "GET /v1/audio/voice_consents/{consent_id}": ABSENT,
-    "POST /v1/audio/voice_consents/{consent_id}": ABSENT,
-    "DELETE /v1/audio/voice_consents/{consent_id}": ABSENT,
-    "GET /v1/users/{user_id}": Owned(Tenants.user_of, everybodys),
-    "PATCH /v1/users/{user_id}": Owned(Tenants.user_of, unless_more, {}),
-    "DELETE /v1/roles/{role_id}": Owned(Tenants.role_of, everybodys),
-    "DELETE /v1/api-keys/{key_id}": Owned(Tenants.key_of, api_key),
-    "POST /v1/api-keys/{key_id}/rotate": Owned(Tenants.key_of, own_or_users_write, {}),
-    "DELETE /v1/auth/sessions/{session_id}": SESSION,
-    "DELETE /v1/auth/grants/{grant_id}": Owned(
-        Tenants.grant_of, own_or_users_write, key_needs=Scope.KEYS_WRITE, key_needs_not=Scope.USERS_WRITE
-    ),
-    "GET /v1/oauth/clients/{client_id}": Owned(Tenants.client_of, own_or_seen),
-    "DELETE /v1/oauth/clients/{client_id}": Owned(Tenants.client_of, own_or_users_write),
-    "POST /v1/oauth/clients/{client_id}/secret": Owned(Tenants.client_of, own_or_users_write),
-    "DELETE /v1/quotas/{quota_id}": Owned(Tenants.quota_of, everybodys),
-    "GET /v1/requests/{record_id}": Owned(Tenants.request_of, request),
-    "GET /v1/requests/{record_id}/content": Owned(Tenants.request_of, no_content),
-    "DELETE /v1/requests/{record_id}/content": Owned(Tenants.request_of, content),
-    "GET /v1/organizations/{organization_id}": Owned(Tenants.organization_of, organization_read),
-    "PATCH /v1/organizations/{organization_id}": Owned(
-        Tenants.organization_of, organization_change, {"name": "Another"}
-    ),
-    "DELETE /v1/organizations/{organization_id}": Owned(Tenants.organization_of, organization_remove),
-    "GET /v1/organizations/{organization_id}/members": Owned(Tenants.organization_of, members_read),
-    "POST /v1/organizations/{organization_id}/members": Owned(
-        Tenants.organization_of, organization_change, {"user": "fresh"}
-    ),
-    "PATCH /v1/organizations/{organization_id}/members/{user_id}": Owned(
-        Tenants.member_of, organization_change, {"role": "admin"}
-    ),
-    "DELETE /v1/organizations/{organization_id}/members/{user_id}": Owned(Tenants.member_of, organization_change),
-}
-KEYS_NEED: Final = {
-    "GET /v1/auth/sessions": Scope.KEYS_READ,
-    "GET /v1/auth/grants": Scope.KEYS_READ,
-    "POST /v1/auth/password": Scope.KEYS_WRITE,
-}
-"""Routes without a parameter for which a key needs a scope, and a session none."""
-NOBODYS: Final = f"x_{'0' * 32}"
-"""An id of nothing."""
+from smartlite.auth.scopes import covers
+from tests.api.ownership import ABSENT, EMPTY, HIDDEN, KEYS_NEED, NEVER, NO, NOBODYS, OWNERSHIP, YES, Owned
+from tests.api.tenants import CALLERS, OWNERS, Caller, Tenants, tenants
 
 
 @dataclass(frozen=True)

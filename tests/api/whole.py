@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-import httpx
 from fastapi import FastAPI
 from pydantic import SecretStr
 
@@ -20,8 +19,8 @@ from smartlite.auth.attempts import Attempts
 from smartlite.auth.authenticator import Authenticator
 from smartlite.auth.idempotency import IdempotencyKeeper
 from smartlite.auth.identity import Identity
-from smartlite.auth.noted import Actor
 from smartlite.auth.local_limiter import LocalLimiter
+from smartlite.auth.noted import Actor
 from smartlite.auth.oauth.authorization import Asked
 from smartlite.auth.oauth.pkce import challenge_of
 from smartlite.auth.oidc.providers import KnownProvider, Provider
@@ -149,7 +148,6 @@ class Whole:
                 "user": other,
                 "refresh_token": signed_in.refresh_token,
                 "token": signed_in.refresh_token,
-                "provider_id": PROVIDER.provider.id,
             },
         )
 

@@ -24,11 +24,13 @@ async def send(
         app: Who answers.
         method: Such as ``GET``.
         target: Path and query as they stand in the request line.
-        headers: ``host`` is added.
+        headers: ``host`` is added, and ``content-length`` where the body comes in one piece.
         body: The pieces in which it comes.
     """
     path, _, query = target.partition("?")
     pairs = [*(headers.items() if isinstance(headers, Mapping) else headers), ("host", "gateway")]
+    if len(body) == 1 and all(name.lower() != "content-length" for name, _ in pairs):
+        pairs.append(("content-length", str(len(body[0]))))
     scope: dict[str, Any] = {
         "type": "http",
         "asgi": {"version": "3.0"},

@@ -91,7 +91,12 @@ def world_over(database: Switchable, clock: Clock, providers: Sequence[KnownProv
     passwords = Hashing()
     accounts = open_accounts(database, clock, passwords, Attempts(clock.seconds), providers=providers)
     identity = Identity(database)
-    authenticator = Authenticator(identity.find_key, clock, find_by_token=accounts.check.find)
+    authenticator = Authenticator(
+        identity.find_key,
+        clock,
+        find_by_token=accounts.check.find,
+        find_memberships=identity.organizations.memberships,
+    )
     return World(database, identity, accounts, authenticator, clock, passwords)
 
 

@@ -5,6 +5,7 @@ Credentials that are refused count against the address they come from, and again
 """
 
 import math
+import time
 from http import HTTPStatus
 from typing import Final
 
@@ -15,11 +16,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from smartlite.api.errors import error_response
 from smartlite.api.observation import observe_scope
 from smartlite.api.spending import begin_spending
+from smartlite.auth.addresses import network_of
 from smartlite.auth.rate_limit import Limits
+from smartlite.auth.recent import Recent
+from smartlite.auth.unknown import unknown_refused
 from smartlite.errors import RateLimited, Unauthorized
 
 ADDRESS_HEADER: Final = "x-smartlite-client-address"
 """Our edge sets it to the address that a connection comes from, and removes what a client sends under that name."""
+
+
+_MAX_CLOSED: Final = 10_000
+"""Addresses that sent too many bad credentials."""
 
 
 class LimitsMiddleware:
@@ -35,6 +43,7 @@ class LimitsMiddleware:
         self._app = app
         self._limits = limits
         self._has_own_edge = has_own_edge
+        self._closed: Recent[str, float] = Recent(_MAX_CLOSED)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -54,17 +63,15 @@ class LimitsMiddleware:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_with_limits)
+            await self._identified(scope, receive, send_with_limits)
         except Unauthorized:
-            refused = await self._limits.refuse(self._address(scope))
+            address = network_of(self._address(scope))
+            refused = await self._limits.refuse(address)
             if refused.answer.is_given:
                 raise
-            error = RateLimited("Too many credentials that are not valid came from this address; try again later.")
-            observe_scope(scope).error_code = error.code
             wait_s = max(standing.retry_after_s for standing in refused.answer.standings)
-            response = error_response(error)
-            response.headers["retry-after"] = str(math.ceil(wait_s))
-            await response(scope, receive, send)
+            self._closed.put(address, time.monotonic() + wait_s)
+            await self._refuse(scope, receive, send, wait_s)
         except ClientDisconnect:
             raise
         except Exception:
@@ -72,6 +79,21 @@ class LimitsMiddleware:
             raise
         finally:
             await spending.finish(status)
+
+    async def _identified(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Go on; from an address that sent too many bad credentials only those that are remembered are let in."""
+        if len(self._closed) and (self._closed.get(network_of(self._address(scope))) or 0.0) > time.monotonic():
+            with unknown_refused():
+                await self._app(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send, wait_s: float) -> None:
+        error = RateLimited("Too many credentials that are not valid came from this address; try again later.")
+        observe_scope(scope).error_code = error.code
+        response = error_response(error)
+        response.headers["retry-after"] = str(math.ceil(wait_s))
+        await response(scope, receive, send)
 
     def _address(self, scope: Scope) -> str:
         given = Headers(scope=scope).getlist(ADDRESS_HEADER) if self._has_own_edge else []

@@ -37,6 +37,8 @@ async def rotate_key(request: Request, key_id: str, identity: IdentityDep, princ
     old = await identity.find_api_key(key_id)
     if old.user_id != principal.user_id and not principal.may(Scope.USERS_WRITE):
         raise missing("api_key", key_id)
+    if principal.organization_id not in {None, old.organization_id}:
+        raise missing("api_key", key_id)  # made for one organisation, it makes nothing outside of it
     owner = await identity.find_user(old.user_id)
     check_held(principal, old.scopes if old.scopes is not None else await identity.grants_of(owner.roles))
     key, text = await identity.rotate_key(await actor_of(request, principal), key_id, body.overlap_s)

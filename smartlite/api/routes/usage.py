@@ -12,6 +12,7 @@ from smartlite.api.openapi import error_responses
 from smartlite.api.permissions import needs, needs_principal
 from smartlite.api.principal import PrincipalDep
 from smartlite.api.resources import REQUEST, of_record, shared
+from smartlite.api.schemas.times import in_utc
 from smartlite.api.schemas.usage import MeteringObject, RequestList, RequestObject, UsageObject, UsageReport
 from smartlite.api.services import HistoryDep, ServicesDep
 from smartlite.auth.policies import decide_access, missing, role_in
@@ -53,7 +54,7 @@ async def report_usage(
     As owner or administrator of an organization, everybody's that is for it, where you name its `organization_id`.
     """
     last = end_date or datetime.now(UTC).date()
-    first = start_date or last - _DEFAULT
+    first = start_date or max(last, date.min + _DEFAULT) - _DEFAULT
     if first > last or last - first > _LONGEST:
         raise InvalidRequest("'start_date' must be before 'end_date', and at most ten years.", "start_date")
     groups = tuple(dict.fromkeys(group_by or ["day"]))
@@ -158,4 +159,7 @@ def _offset(after: str | None) -> int:
 def _aware(value: datetime | None, param: str) -> datetime | None:
     if value is not None and value.tzinfo is None:
         raise InvalidRequest(f"'{param}' needs a time zone, such as 2026-11-26T12:00:00Z.", param)
-    return value
+    try:
+        return None if value is None else in_utc(value)
+    except ValueError as error:
+        raise InvalidRequest(f"'{param}': {error}.", param) from None

@@ -18,7 +18,9 @@ _Password = Annotated[str, Field(min_length=1, max_length=4096)]
 class LoginForm(BaseModel):
     """Body of `POST /v1/auth/login`."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {"email": "ana@example.com", "password": "..."}})
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"email": "ana@example.com", "password": "..."}}
+    )
 
     email: _Email
     password: _Password = Field(repr=False)
@@ -27,11 +29,15 @@ class LoginForm(BaseModel):
 class RefreshForm(BaseModel):
     """Body of `POST /v1/auth/refresh`."""
 
+    model_config = ConfigDict(extra="forbid")
+
     refresh_token: Annotated[str, Field(min_length=1, max_length=4096)] = Field(repr=False)
 
 
 class PasswordForm(BaseModel):
     """Body of `POST /v1/auth/password`."""
+
+    model_config = ConfigDict(extra="forbid")
 
     current_password: _Password = Field(repr=False)
     new_password: _Password = Field(repr=False, description="At least 8 characters; at most 1024 bytes.")

@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from smartlite.api.schemas.times import Instant
 from smartlite.auth.identity import UserWithRoles
 from smartlite.auth.key_rotation import DEFAULT_OVERLAP_S, MAX_OVERLAP_S
 from smartlite.domain.identity import ApiKey, AuditEntry, Role
@@ -42,7 +43,9 @@ class UserObject(BaseModel):
 class NewUser(BaseModel):
     """Body of `POST /v1/users`."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {"email": "ana@example.com", "roles": ["developer"]}})
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"email": "ana@example.com", "roles": ["developer"]}}
+    )
 
     email: Annotated[str, Field(min_length=3, max_length=254)]
     name: Annotated[str, Field(max_length=255)] = ""
@@ -51,6 +54,8 @@ class NewUser(BaseModel):
 
 class ChangedUser(BaseModel):
     """Body of `PATCH /v1/users/{id}`; what is left out stays as it is."""
+
+    model_config = ConfigDict(extra="forbid")
 
     is_active: bool | None = Field(None, description="False keeps the user's keys out, within two seconds everywhere.")
     roles: _Roles | None = None
@@ -74,7 +79,9 @@ class RoleObject(BaseModel):
 class NewRole(BaseModel):
     """Body of `POST /v1/roles`."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {"name": "captions", "scopes": ["asr:transcribe"]}})
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"name": "captions", "scopes": ["asr:transcribe"]}}
+    )
 
     name: Annotated[str, Field(min_length=1, max_length=64)]
     scopes: _Scopes
@@ -121,11 +128,13 @@ class MadeKey(KeyObject):
 class NewKeyForm(BaseModel):
     """Body of `POST /v1/api-keys`."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {"name": "captions", "scopes": ["asr:transcribe"]}})
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"name": "captions", "scopes": ["asr:transcribe"]}}
+    )
 
     name: _Name
     scopes: _Scopes | None = Field(None, description="Limits the key; a scope may end with the id of one model.")
-    expires_at: AwareDatetime | None = None
+    expires_at: Instant | None = None
     user_id: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
         None, description="Whose key; your own when absent. Another's needs the scope `users:write`."
     )
@@ -139,7 +148,7 @@ class NewKeyForm(BaseModel):
 class KeyRotation(BaseModel):
     """Body of `POST /v1/api-keys/{key_id}/rotate`."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {"overlap_s": 3600}})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"overlap_s": 3600}})
 
     overlap_s: Annotated[float, Field(ge=0, le=MAX_OVERLAP_S)] = Field(
         DEFAULT_OVERLAP_S, description="Seconds that the old key stays good; 24 hours when absent."

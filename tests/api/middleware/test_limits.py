@@ -11,6 +11,7 @@ import pytest
 
 from smartlite.api.app import create_app
 from smartlite.api.services import Services
+from smartlite.auth.api_keys import new_key
 from smartlite.domain.limits import LimitKind
 from tests.api.limited import Harness
 from tests.auth.keyring import forged
@@ -244,6 +245,18 @@ async def test_refused_credentials_are_bounded_by_address_and_keys_go_on(harness
     harness.now_s += 20
     async with harness.client() as client:
         assert (await client.get("/v1/models", headers=wrong)).status_code == 401
+
+
+async def test_an_address_of_many_bad_credentials_costs_the_database_nothing_more(harness: Harness) -> None:
+    async with harness.client() as client:
+        assert (await client.get("/v1/models")).status_code == 200  # this key is remembered from now on
+        codes = [
+            (await client.get("/v1/models", headers={"Authorization": f"Bearer {new_key().text}"})).status_code
+            for _ in range(10)
+        ]
+        assert codes == [401] * 3 + [429] * 7
+        assert len(harness.keyring.asked) == 1 + 4
+        assert (await client.get("/v1/models")).status_code == 200
 
 
 async def test_the_address_is_the_connections_where_no_edge_of_ours_tells_it(services: Services) -> None:

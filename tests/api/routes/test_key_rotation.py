@@ -94,3 +94,14 @@ async def test_an_overlap_that_makes_no_sense_is_refused(platform: Platform, ove
         platform, platform.keys["ana"], "POST", f"/api-keys/{key['id']}/rotate", {"overlap_s": overlap_s}
     )
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, "overlap_s")
+
+
+async def test_a_key_of_an_organization_makes_none_outside_of_it(platform: Platform) -> None:
+    await platform.add("root", {"admin"})
+    root = platform.keys["root"]
+    organization = (await ask(platform, root, "POST", "/organizations", {"name": "News"})).json()["id"]
+    bound = await made(platform, root, organization_id=organization)
+    own = await made(platform, root)
+    assert (await ask(platform, bound["key"], "POST", f"/api-keys/{own['id']}/rotate", {})).status_code == 404
+    rotated = await ask(platform, bound["key"], "POST", f"/api-keys/{bound['id']}/rotate", {})
+    assert (rotated.status_code, rotated.json()["organization_id"]) == (201, organization)

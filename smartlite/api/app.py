@@ -78,7 +78,8 @@ def create_app(services: Services) -> FastAPI:
         version=version("smartlite"),
         description=(
             "Speech recognition, language models, speech synthesis and voice turns behind one gateway that speaks "
-            "OpenAI's wire format: point any OpenAI client's `base_url` at `/v1`."
+            "OpenAI's wire format: point any OpenAI client's `base_url` at `/v1`. Query parameters that an operation does "
+            "not know are ignored."
         ),
         docs_url=None,
         redoc_url=None,

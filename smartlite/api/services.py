@@ -1,7 +1,8 @@
 """Everything a route may use, in one frozen object. Must not know who builds it: an ingress replica or a test."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 
@@ -17,6 +18,8 @@ from smartlite.domain.models import ModelDirectory
 from smartlite.domain.stages import ASRStage, EmbeddingStage, LLMStage, PipelineStage, StatusBoard, TTSStage
 from smartlite.metering import Metering
 from smartlite.metering.history import History
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,50 +64,23 @@ async def get_services(request: Request) -> Services:
     return services
 
 
-async def get_identity(request: Request) -> Identity:
-    """Find users and keys; only routes that are served with them ask."""
-    identity = (await get_services(request)).identity
-    assert identity is not None  # noqa: S101 - create_app serves such routes only then
-    return identity
+def _served(find: Callable[[Services], T | None]) -> Callable[[Request], Awaitable[T]]:
+    """A dependency on something that is not always there; only routes that are served with it ask."""
+
+    async def get(request: Request) -> T:
+        found = find(await get_services(request))
+        assert found is not None  # noqa: S101 - create_app serves such routes only then
+        return found
+
+    return get
 
 
-async def get_organizations(request: Request) -> Organizations:
-    """Find organisations; only routes that are served with users ask."""
-    return (await get_identity(request)).organizations
-
-
-async def get_accounts(request: Request) -> Accounts:
-    """Find passwords and sessions; only routes that are served with them ask."""
-    accounts = (await get_services(request)).accounts
-    assert accounts is not None  # noqa: S101 - create_app serves such routes only then
-    return accounts
-
-
-async def get_history(request: Request) -> History:
-    """Find what was used; only routes that are served with it ask."""
-    metering = (await get_services(request)).metering
-    assert metering is not None  # noqa: S101 - create_app serves such routes only then
-    return metering.history
-
-
-async def get_quotas(request: Request) -> QuotaBook:
-    """Find the limits that were set; only routes that are served with them ask."""
-    quotas = (await get_services(request)).quotas
-    assert quotas is not None  # noqa: S101 - create_app serves such routes only then
-    return quotas
-
-
-async def get_limits(request: Request) -> Limits:
-    """Find what is limited; only routes that are served with it ask."""
-    limits = (await get_services(request)).limits
-    assert limits is not None  # noqa: S101 - create_app serves such routes only then
-    return limits
-
-
-AccountsDep = Annotated[Accounts, Depends(get_accounts)]
-HistoryDep = Annotated[History, Depends(get_history)]
-QuotasDep = Annotated[QuotaBook, Depends(get_quotas)]
-LimitsDep = Annotated[Limits, Depends(get_limits)]
-IdentityDep = Annotated[Identity, Depends(get_identity)]
-OrganizationsDep = Annotated[Organizations, Depends(get_organizations)]
+AccountsDep = Annotated[Accounts, Depends(_served(lambda services: services.accounts))]
+HistoryDep = Annotated[History, Depends(_served(lambda services: services.metering and services.metering.history))]
+QuotasDep = Annotated[QuotaBook, Depends(_served(lambda services: services.quotas))]
+LimitsDep = Annotated[Limits, Depends(_served(lambda services: services.limits))]
+IdentityDep = Annotated[Identity, Depends(_served(lambda services: services.identity))]
+OrganizationsDep = Annotated[
+    Organizations, Depends(_served(lambda services: services.identity and services.identity.organizations))
+]
 ServicesDep = Annotated[Services, Depends(get_services)]

@@ -13,7 +13,8 @@ from fastapi import Request
 from starlette.types import Scope
 
 from smartlite.api.errors import CLIENT_CLOSED_REQUEST
-from smartlite.auth.rate_limit import RENEW_EVERY_S, Limits, Reservation
+from smartlite.auth.rate_limit import RENEW_EVERY_S, Limits
+from smartlite.auth.reservation import Reservation
 from smartlite.domain.limits import LimitKind, Period, Standing
 from smartlite.domain.principal import Principal
 from smartlite.domain.usage import ModelUsage

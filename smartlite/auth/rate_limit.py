@@ -17,6 +17,7 @@ from smartlite.auth.allowances import Allowances, PriceOf, Rule, closed_of, ends
 from smartlite.auth.local_limiter import LocalLimiter
 from smartlite.auth.noted import utc_now
 from smartlite.auth.recent import Recent
+from smartlite.auth.reservation import Block, Reservation
 from smartlite.auth.shared_limiter import LEASE_S, SharedLimiter
 from smartlite.domain.ids import new_id
 from smartlite.domain.limits import Answer, Ask, LeaseAsk, LimitKind, Period, Quota, WithoutRedis
@@ -35,29 +36,6 @@ _MAX_PRINCIPALS: Final = 10_000
 
 Spent = Callable[[Rule, date], Awaitable[float]]
 """What was used of a limit since a day, as the database has it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reservation:
-    """What was taken before the work; or, where it was not given, where the limits stand."""
-
-    answer: Answer
-    asks: tuple[Ask, ...] = ()
-    rules: tuple[Rule, ...] = ()
-    """Of the asks, in their order."""
-    leases: tuple[LeaseAsk, ...] = ()
-    is_local: bool = False
-    """Whether this replica counted by itself."""
-    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
-    """What tells of it, once somebody has written that down: many requests may share it."""
-
-
-@dataclass(slots=True)
-class _Block:
-    left: int
-    until_s: float
-    reservation: Reservation
-    """What every request of it is answered."""
 
 
 QuotasOf = Callable[[Principal], Awaitable[Sequence[Quota]]]
@@ -91,7 +69,7 @@ class Limits:
         default_factory=lambda: Recent(_MAX_PRINCIPALS)
     )
     _taking: set[str] = field(default_factory=set)
-    _blocks: Recent[str, _Block] = field(default_factory=lambda: Recent(_MAX_PRINCIPALS))
+    _blocks: Recent[str, Block] = field(default_factory=lambda: Recent(_MAX_PRINCIPALS))
 
     async def admit(self, principal: Principal) -> Reservation:
         """Take one request, and a place among those that run at the same time.
@@ -127,7 +105,7 @@ class Limits:
             finally:
                 self._taking.discard(name)
             if found.answer.is_given:
-                block = _Block(size - 1, now_s + _BLOCK_LIVES_S, Reservation(found.answer))
+                block = Block(size - 1, now_s + _BLOCK_LIVES_S, Reservation(found.answer))
                 self._blocks.put(name, block)
                 return block.reservation
         return await self._take([(rule, 1.0) for rule in rules], is_closable=False)

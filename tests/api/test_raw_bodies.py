@@ -43,6 +43,8 @@ WITH_JSON: Final = (
     "POST /v1/auth/password",
     "POST /v1/oauth/clients",
 )
+OPENAI: Final = WITH_JSON[:4]
+"""In OpenAI's format, whose clients send fields that are newer than a server."""
 WITH_FORM: Final = (
     "POST /v1/oauth/authorize",
     "POST /v1/oauth/token",
@@ -50,7 +52,7 @@ WITH_FORM: Final = (
     "POST /v1/oauth/introspect",
 )
 WITH_FILE: Final = ("POST /v1/audio/transcriptions", "POST /v1/audio/translations", "POST /v1/voice/turns")
-NOT_THERE: Final = ("response_id", "grant_id", "provider_id", "model")
+NOT_THERE: Final = ("response_id", "provider_id", "model")
 GOOD_BODIES: Final[dict[str, dict[str, Any]]] = {
     "POST /v1/chat/completions": {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hello."}]},
     "POST /v1/embeddings": {"model": "fake-embedding", "input": "Hello."},
@@ -161,6 +163,14 @@ def test_no_hostile_json_is_taken(client: Client) -> None:
     fields = list(client.operation["requestBody"]["content"][JSON]["schema"]["properties"])
     for what, body in json_bodies(fields[0], fields[-1]).items():
         client.refused(what, client.target(), body)
+    assert client.wrong == {}
+
+
+@pytest.mark.parametrize("label", [label for label in WITH_JSON if label not in OPENAI])
+def test_no_field_that_a_body_does_not_have_is_taken(client: Client) -> None:
+    for field in ("is_admin", "id", "created_at", "tenant_id"):
+        body = (json.dumps({**GOOD_BODIES[client.label], field: True}).encode(),)
+        client.refused(field, client.target(), body)
     assert client.wrong == {}
 
 

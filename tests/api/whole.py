@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
+from urllib.parse import parse_qs, urlsplit
 
 from fastapi import FastAPI
 from pydantic import SecretStr
@@ -24,12 +25,14 @@ from smartlite.auth.noted import Actor
 from smartlite.auth.oauth.authorization import Asked
 from smartlite.auth.oauth.pkce import challenge_of
 from smartlite.auth.oidc.providers import KnownProvider, Provider
+from smartlite.auth.policies import Resource
 from smartlite.auth.quota_book import QuotaBook
 from smartlite.auth.rate_limit import Limits
 from smartlite.domain.ids import new_id
 from smartlite.domain.limits import LimitKind, Period, Quota
 from smartlite.domain.metering import RequestRecord
 from smartlite.domain.oauth import ClientKind, GrantType
+from smartlite.domain.organizations import Access, OrganizationRole, SubjectKind
 from smartlite.metering import Metering
 from smartlite.metering.drain import Drain
 from smartlite.metering.history import History
@@ -60,6 +63,8 @@ class Resident:
     email: str
     key: str
     """What to send as a bearer token."""
+    access_token: str
+    """Likewise, of a session."""
     found: dict[str, str]
     """By the name of the parameter; nothing of it is what the administrator comes in by."""
 
@@ -80,7 +85,7 @@ class Whole:
         self.history = History(self.database, self.drain)
         self.recorder = Recorder(journal, PRICES)
         self.quotas = QuotaBook(self.database)
-        authenticator = Authenticator(
+        self.authenticator = Authenticator(
             self.identity.find_key,
             find_by_token=self.accounts.check.find,
             find_memberships=self.identity.organizations.memberships,
@@ -94,7 +99,7 @@ class Whole:
         )
         self.services = dataclasses.replace(
             services,
-            authenticator=authenticator,
+            authenticator=self.authenticator,
             identity=self.identity,
             accounts=self.accounts,
             metering=Metering(self.recorder, self.history),
@@ -115,19 +120,30 @@ class Whole:
         key, _ = await self.identity.add_key(NOBODY, me, "to be found")
         role = await self.identity.add_role(NOBODY, f"role-{name}"[:64], ["models:read"])
         team = await self.identity.organizations.add(NOBODY, "Newsroom", me)
+        principal = await self.authenticator.authenticate(f"Bearer {text}")
+        await self.identity.organizations.add_member(principal, NOBODY, team.id, other, OrganizationRole.MEMBER)
+        third = (await self.identity.add_user(NOBODY, f"third-{name}@example.com", "Cy", ("user",))).user.id
         signed_in = await self.accounts.sign_in.sign_in(email, PASSWORD, VISITOR)
-        client, secret = await self.accounts.oauth.clients.add(
+        oauth = self.accounts.oauth
+        client, secret = await oauth.clients.add(
             NOBODY, me, "Captions", ClientKind.CONFIDENTIAL, frozenset(GrantType), ["models:read"], [CALLBACK]
         )
         asked = Asked(client, CALLBACK, client.scopes, challenge_of(VERIFIER), None)
         quota = await self.quotas.put(
             NOBODY, Quota("", "user", other, LimitKind.REQUESTS, PLENTY, Period.DAY, None, "local")
         )
+        allowed = await oauth.authorization.allow(asked, email, PASSWORD, VISITOR)
+        code = parse_qs(urlsplit(allowed.location).query)["code"][0]
+        await oauth.grants.exchange(client, code, CALLBACK, VERIFIER, VISITOR)
+        grant, _ = (await oauth.grants.page(me, None, 1)).items[0]
         record = self._record(me, key.id)
         await self.drain.read_own()
+        resource = Resource("request", record.id, me)
+        await self.identity.sharing.put(principal, NOBODY, resource, SubjectKind.USER, other, Access.READ)
         return Resident(
             email,
             text,
+            await self.access_token(email),
             {
                 "user_id": other,
                 "key_id": key.id,
@@ -136,8 +152,9 @@ class Whole:
                 "session_id": signed_in.session.id,
                 "client_id": client.id,
                 "client_secret": secret or "",
-                "request": await self.accounts.oauth.authorization.seal(asked),
+                "request": await oauth.authorization.seal(asked),
                 "email": email,
+                "grant_id": grant.id,
                 "quota_id": quota.id,
                 "record_id": record.id,
                 "resource_id": record.id,
@@ -145,7 +162,7 @@ class Whole:
                 "api_key_id": key.id,
                 "subject": other,
                 "subject_id": other,
-                "user": other,
+                "user": third,
                 "refresh_token": signed_in.refresh_token,
                 "token": signed_in.refresh_token,
             },
@@ -173,6 +190,7 @@ class Whole:
             response_bytes=0,
             client_gone=False,
             usage=(),
+            content=b'{"request": "{}", "response": null}',
         )
         self.recorder.record(record)
         return record

@@ -32,8 +32,9 @@ well_known = APIRouter(tags=["Sign-in"])
 
 _After = Annotated[str | None, Query(max_length=128, description="`next` of the part before.")]
 _Limit = Annotated[int, Query(ge=1, le=200, description="Most entries.")]
-_ERRORS: Final = error_responses(400, 401, 403, 404, 503)
-_BODY_ERRORS: Final = error_responses(400, 401, 413, 415, 429, 503)
+_BAD: Final = error_responses(400)
+_ABSENT: Final = error_responses(404)
+_BODY_ERRORS: Final = error_responses(400, 401)
 
 
 async def _uncached(response: Response) -> None:
@@ -67,7 +68,7 @@ async def refresh(request: Request, accounts: AccountsDep) -> Tokens:
     return Tokens.of(await accounts.sessions.refresh(body.refresh_token, await visitor_of(request)))
 
 
-@router.post("/logout", summary="Sign out", status_code=204, dependencies=[needs_principal()], responses=_ERRORS)
+@router.post("/logout", summary="Sign out", status_code=204, dependencies=[needs_principal()], responses=_BAD)
 async def logout(request: Request, accounts: AccountsDep, principal: PrincipalDep) -> Response:
     """Ends the session that asks; its tokens stop within two seconds, everywhere."""
     if principal.session_id is None:
@@ -76,13 +77,13 @@ async def logout(request: Request, accounts: AccountsDep, principal: PrincipalDe
     return Response(status_code=204)
 
 
-@router.get("/me", summary="Who am I?", dependencies=[needs_principal()], responses=_ERRORS)
+@router.get("/me", summary="Who am I?", dependencies=[needs_principal()])
 async def me(principal: PrincipalDep) -> Me:
     """And what this credential may do."""
     return Me.of(principal)
 
 
-@router.get("/sessions", summary="List sessions", dependencies=[needs_principal()], responses=_ERRORS)
+@router.get("/sessions", summary="List sessions", dependencies=[needs_principal()], responses=_BAD)
 async def list_sessions(
     accounts: AccountsDep,
     principal: PrincipalDep,
@@ -105,7 +106,7 @@ async def list_sessions(
     summary="End a session",
     status_code=204,
     dependencies=[needs_principal()],
-    responses=_ERRORS,
+    responses=_ABSENT,
 )
 async def end_session(request: Request, session_id: str, accounts: AccountsDep, principal: PrincipalDep) -> Response:
     """Your own; another user's with the scope `users:write`, unless they may do more than you.
@@ -126,7 +127,7 @@ async def end_session(request: Request, session_id: str, accounts: AccountsDep, 
     summary="Change your password",
     status_code=204,
     dependencies=[needs_principal()],
-    responses={**_BODY_ERRORS, **error_responses(403, 422)},
+    responses={**_BODY_ERRORS, **error_responses(422)},
     openapi_extra=json_request_body(PasswordForm, {}),
 )
 async def change_password(request: Request, accounts: AccountsDep, principal: PrincipalDep) -> Response:

@@ -18,7 +18,7 @@ from smartlite.metering.history import History
 
 router = APIRouter(tags=["Usage"])
 
-_ERRORS: Final = error_responses(401, 404, 429, 503)
+_ERRORS: Final = error_responses(404)
 
 
 @router.get(

@@ -42,10 +42,12 @@ router = APIRouter(tags=["Identity"])
 
 _After = Annotated[str | None, Query(max_length=128, description="`next` of the part before.")]
 _Limit = Annotated[int, Query(ge=1, le=200, description="Most entries.")]
-_ERRORS: Final = error_responses(400, 401, 403, 404, 503)
+_ERRORS: Final = error_responses(400, 404)
+_BAD: Final = error_responses(400)
+_ABSENT: Final = error_responses(404)
 
 
-@router.get("/users", summary="List users", dependencies=[needs(Scope.USERS_READ)], responses=_ERRORS)
+@router.get("/users", summary="List users", dependencies=[needs(Scope.USERS_READ)], responses=_BAD)
 async def list_users(identity: IdentityDep, after: _After = None, limit: _Limit = 50) -> UserList:
     """In the order in which they were made."""
     page = await identity.page_users(after, limit)
@@ -57,7 +59,7 @@ async def list_users(identity: IdentityDep, after: _After = None, limit: _Limit 
     summary="Add a user",
     status_code=201,
     dependencies=[needs(Scope.USERS_WRITE)],
-    responses=_ERRORS,
+    responses=_BAD,
     openapi_extra=json_request_body(NewUser, {}),
 )
 async def add_user(request: Request, identity: IdentityDep, principal: PrincipalDep) -> UserObject:
@@ -67,7 +69,7 @@ async def add_user(request: Request, identity: IdentityDep, principal: Principal
     return UserObject.of(await identity.add_user(await actor_of(request, principal), body.email, body.name, body.roles))
 
 
-@router.get("/users/{user_id}", summary="Retrieve a user", dependencies=[needs(Scope.USERS_READ)], responses=_ERRORS)
+@router.get("/users/{user_id}", summary="Retrieve a user", dependencies=[needs(Scope.USERS_READ)], responses=_ABSENT)
 async def retrieve_user(user_id: str, identity: IdentityDep) -> UserObject:
     """By id."""
     return UserObject.of(await _user(identity, user_id))
@@ -90,7 +92,7 @@ async def change_user(request: Request, user_id: str, identity: IdentityDep, pri
     )
 
 
-@router.get("/roles", summary="List roles", dependencies=[needs(Scope.USERS_READ)], responses=_ERRORS)
+@router.get("/roles", summary="List roles", dependencies=[needs(Scope.USERS_READ)], responses=_BAD)
 async def list_roles(identity: IdentityDep, after: _After = None, limit: _Limit = 50) -> RoleList:
     """Those that ship come with the first part."""
     page = await identity.page_roles(after, limit)
@@ -106,7 +108,7 @@ async def list_roles(identity: IdentityDep, after: _After = None, limit: _Limit 
     summary="Make a role",
     status_code=201,
     dependencies=[needs(Scope.ROLES_WRITE)],
-    responses=_ERRORS,
+    responses=_BAD,
     openapi_extra=json_request_body(NewRole, {}),
 )
 async def add_role(request: Request, identity: IdentityDep, principal: PrincipalDep) -> RoleObject:
@@ -121,7 +123,7 @@ async def add_role(request: Request, identity: IdentityDep, principal: Principal
     summary="Take a role away",
     status_code=204,
     dependencies=[needs(Scope.ROLES_WRITE)],
-    responses=_ERRORS,
+    responses=_ABSENT,
 )
 async def remove_role(request: Request, role_id: str, identity: IdentityDep, principal: PrincipalDep) -> Response:
     """Also from those who have it."""
@@ -185,7 +187,7 @@ async def add_key(request: Request, identity: IdentityDep, principal: PrincipalD
     summary="Revoke an API key",
     status_code=204,
     dependencies=[needs(Scope.KEYS_WRITE)],
-    responses=_ERRORS,
+    responses=_ABSENT,
 )
 async def revoke_key(request: Request, key_id: str, identity: IdentityDep, principal: PrincipalDep) -> Response:
     """Your own, or one of an organization that you manage; another user's with the scope `users:write`.
@@ -201,7 +203,7 @@ async def revoke_key(request: Request, key_id: str, identity: IdentityDep, princ
     return Response(status_code=204)
 
 
-@router.get("/audit", summary="Read the audit log", dependencies=[needs(Scope.AUDIT_READ)], responses=_ERRORS)
+@router.get("/audit", summary="Read the audit log", dependencies=[needs(Scope.AUDIT_READ)], responses=_BAD)
 async def list_audit(
     identity: IdentityDep, actor_id: str | None = None, after: _After = None, limit: _Limit = 50
 ) -> AuditList:

@@ -17,7 +17,7 @@ from smartlite.auth.scopes import Scope
 
 router = APIRouter(tags=["Identity"])
 
-_ERRORS: Final = error_responses(400, 401, 403, 404, 429, 503)
+_ERRORS: Final = error_responses(400, 404)
 
 
 @router.post(

@@ -2,7 +2,6 @@
 
 from fastapi import APIRouter
 
-from smartlite.api.openapi import error_responses
 from smartlite.api.permissions import needs_principal
 from smartlite.api.principal import PrincipalDep
 from smartlite.api.schemas.limits import LimitList, LimitObject
@@ -11,9 +10,7 @@ from smartlite.api.services import LimitsDep
 router = APIRouter(tags=["Usage"])
 
 
-@router.get(
-    "/limits", summary="List your limits", dependencies=[needs_principal()], responses=error_responses(401, 429, 503)
-)
+@router.get("/limits", summary="List your limits", dependencies=[needs_principal()])
 async def list_limits(limits: LimitsDep, principal: PrincipalDep) -> LimitList:
     """Those of the key that asks, of its user and its organisation; looking takes nothing of them but one request."""
     found = await limits.look(principal)

@@ -45,7 +45,6 @@ well_known = APIRouter(tags=["OAuth"])
 
 _ERRORS: Final = oauth_error_responses(400, 401, 413, 415, 429, 503)
 _PAGES: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"description": "The page on which a user is asked."},
     303: {
         "description": "Back to the client, with a code or with an error of RFC 6749, section 4.1.2.1.",
         "headers": {"location": {"required": True, "schema": {"type": "string"}}},
@@ -61,7 +60,7 @@ _TOO_MANY: Final = "Too many sign-ins have failed; try again in a while."
     "/authorize",
     summary="Ask a user for their consent",
     dependencies=[public()],
-    responses=_PAGES,
+    responses={200: {"description": "The page on which a user is asked."}, **_PAGES},
     openapi_extra=query_openapi(AuthorizationQuery),
 )
 async def authorize(request: Request, accounts: AccountsDep) -> Response:
@@ -78,6 +77,7 @@ async def authorize(request: Request, accounts: AccountsDep) -> Response:
 @pages.post(
     "/authorize",
     summary="Take a user's answer",
+    status_code=303,
     dependencies=[public()],
     responses=_PAGES,
     openapi_extra=form_openapi(ConsentForm),

@@ -33,14 +33,16 @@ grants = APIRouter(prefix="/auth/grants", tags=["OAuth"])
 
 _After = Annotated[str | None, Query(max_length=128, description="`next` of the part before.")]
 _Limit = Annotated[int, Query(ge=1, le=200, description="Most entries.")]
-_ERRORS: Final = error_responses(400, 401, 403, 404, 503)
+_ERRORS: Final = error_responses(400, 404)
+_BAD: Final = error_responses(400)
+_ABSENT: Final = error_responses(404)
 
 
 async def _uncached(response: Response) -> None:
     response.headers["cache-control"] = "no-store"
 
 
-@router.get("", summary="List clients", dependencies=[needs(Scope.OAUTH_READ)], responses=_ERRORS)
+@router.get("", summary="List clients", dependencies=[needs(Scope.OAUTH_READ)], responses=_BAD)
 async def list_clients(
     accounts: AccountsDep, principal: PrincipalDep, user_id: str | None = None, after: _After = None, limit: _Limit = 50
 ) -> ClientList:
@@ -57,7 +59,7 @@ async def list_clients(
     summary="Register a client",
     status_code=201,
     dependencies=[needs(Scope.OAUTH_WRITE), Depends(_uncached)],
-    responses=_ERRORS,
+    responses=_BAD,
     openapi_extra=json_request_body(NewClient, {}),
 )
 async def add_client(request: Request, accounts: AccountsDep, principal: PrincipalDep) -> MadeClient:
@@ -76,7 +78,7 @@ async def add_client(request: Request, accounts: AccountsDep, principal: Princip
     return MadeClient(**ClientObject.of(client).model_dump(), client_secret=secret)
 
 
-@router.get("/{client_id}", summary="Retrieve a client", dependencies=[needs(Scope.OAUTH_READ)], responses=_ERRORS)
+@router.get("/{client_id}", summary="Retrieve a client", dependencies=[needs(Scope.OAUTH_READ)], responses=_ABSENT)
 async def retrieve_client(client_id: str, accounts: AccountsDep, principal: PrincipalDep) -> ClientObject:
     """Your own; another user's with the scope `users:write`."""
     return ClientObject.of(await _client(accounts, principal, client_id))
@@ -87,7 +89,7 @@ async def retrieve_client(client_id: str, accounts: AccountsDep, principal: Prin
     summary="Revoke a client",
     status_code=204,
     dependencies=[needs(Scope.OAUTH_WRITE)],
-    responses=_ERRORS,
+    responses=_ABSENT,
 )
 async def revoke_client(request: Request, client_id: str, accounts: AccountsDep, principal: PrincipalDep) -> Response:
     """With everything that users gave it; it stops within two seconds, everywhere."""
@@ -112,7 +114,7 @@ async def renew_secret(request: Request, client_id: str, accounts: AccountsDep, 
     return MadeClient(**ClientObject.of(client).model_dump(), client_secret=secret)
 
 
-@grants.get("", summary="List what you gave to clients", dependencies=[needs_principal()], responses=_ERRORS)
+@grants.get("", summary="List what you gave to clients", dependencies=[needs_principal()], responses=_BAD)
 async def list_grants(
     accounts: AccountsDep, principal: PrincipalDep, user_id: str | None = None, after: _After = None, limit: _Limit = 50
 ) -> GrantList:
@@ -131,7 +133,7 @@ async def list_grants(
     summary="Take back what you gave to a client",
     status_code=204,
     dependencies=[needs_principal()],
-    responses=_ERRORS,
+    responses=_ABSENT,
 )
 async def revoke_grant(request: Request, grant_id: str, accounts: AccountsDep, principal: PrincipalDep) -> Response:
     """Its tokens stop within two seconds, everywhere.

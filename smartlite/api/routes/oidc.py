@@ -19,11 +19,11 @@ from smartlite.auth.oidc.sign_in import LASTS, Returned
 router = APIRouter(prefix="/auth/oidc", tags=["Sign-in"])
 
 _COOKIE: Final = "smartlite-sign-in"
-_ERRORS: Final = error_responses(400, 403, 404, 429, 502, 503)
+_ERRORS: Final = error_responses(400, 403, 404, 502)
 _Text = Annotated[str | None, Query(max_length=4096)]
 
 
-@router.get("", summary="List identity providers", dependencies=[public()], responses=error_responses(503))
+@router.get("", summary="List identity providers", dependencies=[public()])
 async def list_providers(accounts: AccountsDep) -> ProviderList:
     """That people may sign in through."""
     issuer = accounts.oauth.issuer
@@ -35,7 +35,7 @@ async def list_providers(accounts: AccountsDep) -> ProviderList:
     summary="Sign in through another provider",
     status_code=302,
     dependencies=[public()],
-    responses=_ERRORS,
+    responses=error_responses(404, 502),
 )
 async def login(request: Request, provider_id: str, accounts: AccountsDep) -> Response:
     """For browsers: sends them there."""

@@ -31,10 +31,13 @@ router = APIRouter(prefix="/organizations", tags=["Organizations"])
 
 _After = Annotated[str | None, Query(max_length=128, description="`next` of the part before.")]
 _Limit = Annotated[int, Query(ge=1, le=200, description="Most entries.")]
-_ERRORS: Final = error_responses(400, 401, 403, 404, 409, 503)
+_ERRORS: Final = error_responses(400, 404)
+_BAD: Final = error_responses(400)
+_ABSENT: Final = error_responses(404)
+_LAST_OWNER: Final = error_responses(409)
 
 
-@router.get("", summary="List organizations", dependencies=[needs_principal()], responses=_ERRORS)
+@router.get("", summary="List organizations", dependencies=[needs_principal()], responses=_BAD)
 async def list_organizations(
     organizations: OrganizationsDep, principal: PrincipalDep, after: _After = None, limit: _Limit = 50
 ) -> OrganizationList:
@@ -49,7 +52,7 @@ async def list_organizations(
     summary="Make an organization",
     status_code=201,
     dependencies=[needs(Scope.ORGS_WRITE)],
-    responses=_ERRORS,
+    responses=_BAD,
     openapi_extra=json_request_body(NewOrganization, {}),
 )
 async def add_organization(
@@ -62,7 +65,7 @@ async def add_organization(
 
 
 @router.get(
-    "/{organization_id}", summary="Retrieve an organization", dependencies=[needs_principal()], responses=_ERRORS
+    "/{organization_id}", summary="Retrieve an organization", dependencies=[needs_principal()], responses=_ABSENT
 )
 async def retrieve_organization(
     organization_id: str, organizations: OrganizationsDep, principal: PrincipalDep
@@ -94,7 +97,7 @@ async def change_organization(
     summary="Remove an organization",
     status_code=204,
     dependencies=[needs_principal()],
-    responses=_ERRORS,
+    responses=_ABSENT,
 )
 async def remove_organization(
     request: Request, organization_id: str, organizations: OrganizationsDep, principal: PrincipalDep
@@ -140,7 +143,7 @@ async def add_member(
     "/{organization_id}/members/{user_id}",
     summary="Change a member's role",
     dependencies=[needs_principal()],
-    responses=_ERRORS,
+    responses={**_ERRORS, **_LAST_OWNER},
     openapi_extra=json_request_body(ChangedMember, {}),
 )
 async def change_member(
@@ -158,7 +161,7 @@ async def change_member(
     summary="Remove a member, or leave",
     status_code=204,
     dependencies=[needs_principal()],
-    responses=_ERRORS,
+    responses={**_ABSENT, **_LAST_OWNER},
 )
 async def remove_member(
     request: Request, organization_id: str, user_id: str, organizations: OrganizationsDep, principal: PrincipalDep

@@ -20,7 +20,9 @@ from smartlite.domain.limits import LimitKind, Period, Quota
 
 router = APIRouter(tags=["Usage"])
 
-_ERRORS: Final = error_responses(400, 401, 403, 404, 429, 503)
+_ERRORS: Final = error_responses(400, 404)
+_BAD: Final = error_responses(400)
+_ABSENT: Final = error_responses(404)
 _EXAMPLES: Final = {
     "A month's money": {
         "summary": "A month's money",
@@ -33,7 +35,7 @@ _EXAMPLES: Final = {
 }
 
 
-@router.get("/quotas", summary="List limits that were set", dependencies=[needs(Scope.QUOTAS_READ)], responses=_ERRORS)
+@router.get("/quotas", summary="List limits that were set", dependencies=[needs(Scope.QUOTAS_READ)], responses=_BAD)
 async def list_quotas(
     quotas: QuotasDep,
     subject: Annotated[str | None, Query(max_length=64)] = None,
@@ -75,7 +77,7 @@ async def set_quota(request: Request, quotas: QuotasDep, principal: PrincipalDep
     summary="Take a limit away",
     status_code=204,
     dependencies=[needs(Scope.QUOTAS_WRITE)],
-    responses=_ERRORS,
+    responses=_ABSENT,
 )
 async def remove_quota(request: Request, quota_id: str, quotas: QuotasDep, principal: PrincipalDep) -> Response:
     """Whoever was under it is under the settings' limits again."""

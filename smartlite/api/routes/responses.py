@@ -95,7 +95,9 @@ async def create_response(request: Request, services: ServicesDep, observation: 
     return JSONResponse(answer.response)
 
 
-@router.get("/{response_id}", summary="Say that no response is stored", responses=error_responses(404, 405))
+@router.get(
+    "/{response_id}", summary="Say that no response is stored", status_code=404, responses=error_responses(404, 405)
+)
 async def get_response(response_id: str) -> Response:
     """Always 404: nothing is stored."""
     return await _no_response(response_id)

@@ -24,7 +24,7 @@ router = APIRouter(prefix="/shares", tags=["Organizations"])
 
 _Id = Annotated[str, Query(min_length=1, max_length=64)]
 _Subject = Annotated[Literal["user", "role", "organization"], Query()]
-_ERRORS: Final = error_responses(400, 401, 403, 404, 503)
+_ERRORS: Final = error_responses(400, 404)
 
 
 @router.get("", summary="List with whom something is shared", dependencies=[needs_principal()], responses=_ERRORS)

@@ -28,7 +28,8 @@ _After = Annotated[str | None, Query(max_length=128, description="`next` of the 
 _Id = Annotated[str | None, Query(max_length=64)]
 _Limit = Annotated[int, Query(ge=1, le=200, description="Most entries.")]
 _Group = Literal["day", "model", "user", "key", "organization"]
-_ERRORS: Final = error_responses(400, 401, 403, 404, 429, 503)
+_ERRORS: Final = error_responses(400, 404)
+_ABSENT: Final = error_responses(404)
 _LONGEST: Final = timedelta(days=3660)
 _DEFAULT: Final = timedelta(days=29)
 
@@ -108,7 +109,7 @@ async def list_requests(
     return RequestList(data=data, has_more=page.next is not None, next=page.next)
 
 
-@router.get("/requests/{record_id}", summary="Retrieve a request", dependencies=[needs_principal()], responses=_ERRORS)
+@router.get("/requests/{record_id}", summary="Retrieve a request", dependencies=[needs_principal()], responses=_ABSENT)
 async def retrieve_request(
     record_id: str, services: ServicesDep, history: HistoryDep, principal: PrincipalDep
 ) -> RequestObject:
@@ -122,9 +123,7 @@ async def retrieve_request(
     return RequestObject.of(record)
 
 
-@router.get(
-    "/metering", summary="Tell how far the history is behind", dependencies=[needs(Scope.USAGE_READ)], responses=_ERRORS
-)
+@router.get("/metering", summary="Tell how far the history is behind", dependencies=[needs(Scope.USAGE_READ)])
 async def tell_backlog(request: Request, history: HistoryDep) -> MeteringObject:
     """What is acknowledged and not in the database yet, on the machine that answers."""
     backlog = await history.backlog()

@@ -16,7 +16,9 @@ from smartlite.storage import (  # noqa: F401 - whoever is imported is compared
     metering_tables,
     oauth_tables,
     organizations_tables,
+    pipelines_tables,
     quotas_tables,
+    runs_tables,
 )
 from smartlite.storage.engine import open_engine, parse_url
 from smartlite.storage.tables import Table

@@ -52,23 +52,17 @@ ROUTERS: Final[dict[str, tuple[APIRouter, ...]]] = {
     ),
 }
 """Prefix to routers; another version of the API is another line."""
-
-
-IDENTITY_ROUTERS: Final[dict[str, tuple[APIRouter, ...]]] = {
-    "/v1": (identity.router, key_rotation.router, organizations.router, shares.router)
+ROUTERS_OF: Final[dict[str, dict[str, tuple[APIRouter, ...]]]] = {
+    "identity": {"/v1": (identity.router, key_rotation.router, organizations.router, shares.router)},
+    "limits": {"/v1": (limits.router,)},
+    "quotas": {"/v1": (quotas.router,)},
+    "metering": {"/v1": (usage.router, contents.router)},
+    "accounts": {
+        "": (auth.well_known, oauth.well_known),
+        "/v1": (auth.router, oauth.pages, oauth.router, oauth_clients.router, oauth_clients.grants, oidc.router),
+    },
 }
-"""Likewise, only where there are users."""
-LIMIT_ROUTERS: Final[dict[str, tuple[APIRouter, ...]]] = {"/v1": (limits.router,)}
-"""Likewise."""
-QUOTA_ROUTERS: Final[dict[str, tuple[APIRouter, ...]]] = {"/v1": (quotas.router,)}
-"""Likewise."""
-METERING_ROUTERS: Final[dict[str, tuple[APIRouter, ...]]] = {"/v1": (usage.router, contents.router)}
-"""Likewise."""
-ACCOUNT_ROUTERS: Final[dict[str, tuple[APIRouter, ...]]] = {
-    "": (auth.well_known, oauth.well_known),
-    "/v1": (auth.router, oauth.pages, oauth.router, oauth_clients.router, oauth_clients.grants, oidc.router),
-}
-"""Likewise, only where they sign in."""
+"""Likewise, by the field of ``Services`` without which they are not served."""
 
 
 def create_app(services: Services) -> FastAPI:
@@ -78,8 +72,8 @@ def create_app(services: Services) -> FastAPI:
         version=version("smartlite"),
         description=(
             "Speech recognition, language models, speech synthesis and voice turns behind one gateway that speaks "
-            "OpenAI's wire format: point any OpenAI client's `base_url` at `/v1`. Query parameters that an operation does "
-            "not know are ignored."
+            "OpenAI's wire format: point any OpenAI client's `base_url` at `/v1`. Query parameters that an operation "
+            "does not know are ignored."
         ),
         docs_url=None,
         redoc_url=None,
@@ -97,16 +91,9 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     _include(app, ROUTERS)
-    if services.identity is not None:
-        _include(app, IDENTITY_ROUTERS)
-    if services.limits is not None:
-        _include(app, LIMIT_ROUTERS)
-    if services.quotas is not None:
-        _include(app, QUOTA_ROUTERS)
-    if services.metering is not None:
-        _include(app, METERING_ROUTERS)
-    if services.accounts is not None:
-        _include(app, ACCOUNT_ROUTERS)
+    for name, routers in ROUTERS_OF.items():
+        if getattr(services, name) is not None:
+            _include(app, routers)
     add_docs(app, services.models, _surroundings(services))
     return app
 

@@ -16,14 +16,7 @@ from tests.api.whole import Resident, Whole, a_whole_gateway
 from tests.api.wire import send
 from tests.conftest import make_services
 
-_ROUTERS: Final = (
-    app.ROUTERS,
-    app.IDENTITY_ROUTERS,
-    app.LIMIT_ROUTERS,
-    app.QUOTA_ROUTERS,
-    app.METERING_ROUTERS,
-    app.ACCOUNT_ROUTERS,
-)
+_ROUTERS: Final = (app.ROUTERS, *app.ROUTERS_OF.values())
 OPERATIONS: Final = [
     f"{method} {prefix}{route.path_format}"
     for by_prefix in _ROUTERS

@@ -47,7 +47,8 @@ class BodyLimitMiddleware:
             if message["type"] == "http.request":
                 received += len(message.get("body", b""))
                 if received > limit:
-                    await _drain(receive)
+                    if message.get("more_body", False):
+                        await _drain(receive)
                     raise _too_large(limit)
             return message
 

@@ -78,6 +78,7 @@ async def authorize(request: Request, accounts: AccountsDep) -> Response:
     "/authorize",
     summary="Take a user's answer",
     status_code=303,
+    response_class=Response,
     dependencies=[public()],
     responses=_PAGES,
     openapi_extra=form_openapi(ConsentForm),

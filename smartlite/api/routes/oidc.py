@@ -34,8 +34,15 @@ async def list_providers(accounts: AccountsDep) -> ProviderList:
     "/{provider_id}/login",
     summary="Sign in through another provider",
     status_code=302,
+    response_class=Response,
     dependencies=[public()],
-    responses=error_responses(404, 502),
+    responses={
+        302: {
+            "description": "To the provider.",
+            "headers": {"location": {"required": True, "schema": {"type": "string"}}},
+        },
+        **error_responses(404, 502),
+    },
 )
 async def login(request: Request, provider_id: str, accounts: AccountsDep) -> Response:
     """For browsers: sends them there."""

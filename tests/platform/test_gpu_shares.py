@@ -60,7 +60,8 @@ def test_three_deployments_share_a_gpu_a_fourth_waits_and_doctor_says_why(tmp_pa
     config, log = tmp_path / "serve_config.yaml", tmp_path / "serve.log"
     config.write_text(yaml.safe_dump(configuration()))
     ports = choose_ports()
-    settings = environment(ports | {"SMARTLITE_LOGICAL_GPUS": "1", "SMARTLITE_DATA_DIR": str(tmp_path / "data")})
+    more = {"SMARTLITE_AUTH": "off", "SMARTLITE_LOGICAL_GPUS": "1", "SMARTLITE_DATA_DIR": str(tmp_path / "data")}
+    settings = environment(ports | more)
     url = f"http://127.0.0.1:{ports['SMARTLITE_PORT']}"
 
     def ready_stages() -> set[str]:

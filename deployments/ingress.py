@@ -22,6 +22,7 @@ from deployments.identity import ReplicaIdentity
 from deployments.limits import open_limits
 from deployments.loopback import bind_to_loopback
 from deployments.metering import ReplicaMetering
+from deployments.pipelines import ReplicaPipelines
 from deployments.schema import migrate_when_possible
 from deployments.status import ServeStatusBoard
 from smartlite.api.app import create_app
@@ -65,6 +66,7 @@ class IngressDeployment:
         self._idempotency = ReplicaIdempotency(settings, database, cipher)
         quotas = QuotaBook(database)
         self._metering = ReplicaMetering(settings, database, cipher) if is_guarded else None
+        works = ReplicaPipelines(settings, database, cipher, models)
         has_embedding = any(model.task == "embedding" for model in models.models)
         self._services = Services(
             settings=settings,
@@ -82,6 +84,9 @@ class IngressDeployment:
             quotas=quotas if is_guarded else None,
             limits=open_limits(settings, self._metering, quotas) if self._metering else None,
             idempotency=self._idempotency.keeper,
+            pipelines=works.pipelines,
+            runs=works.runs,
+            media=works.media,
         )
 
     def __serve_build_asgi_app__(self) -> _App:

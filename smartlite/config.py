@@ -127,6 +127,20 @@ class Settings(BaseSettings):
     """What happens while Redis does not answer: each replica counts half of every limit by itself, or nobody gets
     anything that is limited (503)."""
 
+    pipeline_runs_per_replica: Annotated[int, Field(ge=0, le=100)] = 4
+    """Runs of pipelines that one pipeline replica works on at the same time; 0: none."""
+    pipeline_max_queued: Annotated[int, Field(ge=1)] = 1000
+    """Runs that may wait; the next gets 429."""
+    pipeline_max_queued_per_user: Annotated[int, Field(ge=1)] = 100
+    """Runs of one user that may wait; the next gets 429."""
+    pipeline_max_audio_duration_s: Annotated[float, Field(gt=0)] = 7200.0
+    """Longest recording that a step converts or splits, in seconds."""
+    pipeline_max_media_bytes: Annotated[int, Field(ge=1024)] = 256 * 1024 * 1024
+    """Largest file that a step converts or splits, in bytes."""
+    pipeline_http_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    """Hosts that steps may ask over HTTP, comma-separated: ``api.example.com`` at its public addresses, ``*`` every
+    host at public ones, ``name:port`` wherever that is, also in this network; none: such steps fail."""
+
     prices: Path | None = None
     """A YAML file with what use costs, see docs/identity.md; none: everything costs nothing."""
     history_retention_days: Annotated[int, Field(ge=0)] = 90
@@ -217,7 +231,7 @@ class Settings(BaseSettings):
             raise ValueError(msg)
         return value
 
-    @field_validator("allowed_hosts", "cors_origins", mode="before")
+    @field_validator("allowed_hosts", "cors_origins", "pipeline_http_hosts", mode="before")
     @classmethod
     def _split_list(cls, value: object) -> object:
         if isinstance(value, str):

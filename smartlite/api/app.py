@@ -27,8 +27,13 @@ from smartlite.api.routes import (
     oauth_clients,
     oidc,
     organizations,
+    pipeline_runs,
+    pipeline_versions,
+    pipelines,
     quotas,
     responses,
+    run_data,
+    runs,
     shares,
     speech,
     transcriptions,
@@ -61,6 +66,8 @@ ROUTERS_OF: Final[dict[str, dict[str, tuple[APIRouter, ...]]]] = {
         "": (auth.well_known, oauth.well_known),
         "/v1": (auth.router, oauth.pages, oauth.router, oauth_clients.router, oauth_clients.grants, oidc.router),
     },
+    "pipelines": {"/v1": (pipelines.router, pipeline_versions.router)},
+    "runs": {"/v1": (pipeline_runs.router, runs.router, run_data.router)},
 }
 """Likewise, by the field of ``Services`` without which they are not served."""
 

@@ -1,4 +1,4 @@
-"""Multipart forms with one audio file: read within hard limits, in memory, so that nothing is left behind.
+"""Multipart forms with one recording, or with files: read within hard limits, in memory, so that nothing is left.
 
 Must not know which route reads or what the fields mean. No temporary file is ever made: the recording is passed on as
 bytes anyway, and its size is bounded by the settings.
@@ -58,6 +58,24 @@ class MultipartForm:
     """Values by name in the order sent; ``name[]`` is kept under ``name``, empty values are left out."""
 
 
+@dataclass(frozen=True, slots=True)
+class UploadedFile:
+    """A part that is a file."""
+
+    data: bytes
+    filename: str
+    content_type: str
+    """As its sender says; empty where it is not said."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilesForm:
+    """A form as it was sent: files and text fields, each by its name."""
+
+    files: Mapping[str, UploadedFile]
+    fields: Mapping[str, tuple[str, ...]]
+
+
 async def read_form(request: Request, max_bytes: int, idle_timeout_s: float = IDLE_TIMEOUT_S) -> MultipartForm:
     """Read a whole form; its ``file`` part is required.
 
@@ -74,7 +92,24 @@ async def read_form(request: Request, max_bytes: int, idle_timeout_s: float = ID
         AudioEmpty: 400, a ``file`` of 0 bytes.
         ClientDisconnect: The client hung up half-way.
     """
-    reader = _FormReader(_boundary(request))
+    form = await _read(request, max_bytes, idle_timeout_s, None)
+    file = form.files.get(FILE_FIELD)
+    if file is None:
+        raise MissingParameter(f"Missing required parameter: '{FILE_FIELD}'.", FILE_FIELD)
+    if not file.data:
+        raise AudioEmpty(f"'{FILE_FIELD}' is empty.", FILE_FIELD)
+    return MultipartForm(EncodedAudio(file.data, file.filename), form.fields)
+
+
+async def read_files(
+    request: Request, max_bytes: int, most_files: int, idle_timeout_s: float = IDLE_TIMEOUT_S
+) -> FilesForm:
+    """Likewise, where every part with a file name is a file. Raises what ``read_form`` does, but for the last two."""
+    return await _read(request, max_bytes, idle_timeout_s, most_files)
+
+
+async def _read(request: Request, max_bytes: int, idle_timeout_s: float, most_files: int | None) -> FilesForm:
+    reader = _FormReader(_boundary(request), most_files)
     received_bytes = 0
     async with aclosing(request.stream()) as body:
         while data := await _next(body, idle_timeout_s):
@@ -125,10 +160,12 @@ class _FormReader:
     reset instead of the answer.
     """
 
-    def __init__(self, boundary: bytes) -> None:
+    def __init__(self, boundary: bytes, most_files: int | None) -> None:
+        """``most_files``: every part with a file name is one; None: only ``file`` is."""
         self._fault: SmartLiteError | None = None
         self._part = _Part()
-        self._audio: EncodedAudio | None = None
+        self._most_files = most_files
+        self._files: dict[str, UploadedFile] = {}
         self._fields: dict[str, list[str]] = {}
         self._field_count = 0
         self._ended = False
@@ -161,20 +198,16 @@ class _FormReader:
         except SmartLiteError as error:
             self._fault = error
         if self._fault is not None:
-            self._audio, self._part = None, _Part()
+            self._files, self._part = {}, _Part()
 
-    def finish(self) -> MultipartForm:
+    def finish(self) -> FilesForm:
         """What was read; the parser itself does not notice a body that was cut off."""
         if self._fault is not None:
             raise self._fault
         if not self._ended:
             raise InvalidMultipart("The body ends before the form's last boundary.")
-        if self._audio is None:
-            raise MissingParameter(f"Missing required parameter: '{FILE_FIELD}'.", FILE_FIELD)
-        if not self._audio.data:
-            raise AudioEmpty(f"'{FILE_FIELD}' is empty.", FILE_FIELD)
         fields = {name: tuple(values) for name, values in self._fields.items()}
-        return MultipartForm(self._audio, MappingProxyType(fields))
+        return FilesForm(MappingProxyType(self._files), MappingProxyType(fields))
 
     def _begin_part(self) -> None:
         self._part = _Part()
@@ -204,10 +237,12 @@ class _FormReader:
         if len(options[b"name"]) > MAX_FIELD_NAME_BYTES:
             raise InvalidMultipart(f"A field's name is longer than {MAX_FIELD_NAME_BYTES} bytes.")
         part.name = _decode(options[b"name"], "A field's name")
-        part.is_file = part.name == FILE_FIELD
+        part.is_file = part.name == FILE_FIELD if self._most_files is None else b"filename" in options
         if part.is_file:
-            if self._audio is not None:
-                raise InvalidMultipart(f"The form has more than one '{FILE_FIELD}'.", FILE_FIELD)
+            if part.name in self._files:
+                raise InvalidMultipart(f"The form has more than one '{part.name}'.", _echo(part.name))
+            if len(self._files) == (self._most_files or 1):
+                raise InvalidMultipart(f"The form has more than {self._most_files} files.")
             part.filename = clean_filename(options.get(b"filename", b"").decode("utf-8", "replace"))
             return
         if b"filename" in options:
@@ -227,7 +262,8 @@ class _FormReader:
     def _end_part(self) -> None:
         part = self._part
         if part.is_file:
-            self._audio = EncodedAudio(bytes(part.data), part.filename)
+            content_type = part.headers.get(b"content-type", b"").decode("latin-1")
+            self._files[part.name] = UploadedFile(bytes(part.data), part.filename, content_type)
         elif value := _decode(part.data, "A field's value", _echo(part.name)):
             self._fields.setdefault(part.name.removesuffix("[]"), []).append(value)
         self._part = _Part()

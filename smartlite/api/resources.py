@@ -9,10 +9,13 @@ from typing import Final
 from smartlite.api.services import Services
 from smartlite.auth.policies import Resource, missing
 from smartlite.domain.metering import RequestRecord
-from smartlite.errors import InvalidRequest
+from smartlite.domain.pipelines import Pipeline, Run
+from smartlite.errors import InvalidRequest, NotFound
 
 REQUEST: Final = "request"
 """An entry of the history."""
+PIPELINE: Final = "pipeline"
+RUN: Final = "run"
 
 Find = Callable[[Services, str], Awaitable[Resource | None]]
 """From an id to the thing without its shares; None where there is none."""
@@ -23,12 +26,36 @@ def of_record(record: RequestRecord) -> Resource:
     return Resource(REQUEST, record.id, record.user_id, record.organization_id)
 
 
+def of_pipeline(pipeline: Pipeline) -> Resource:
+    """A pipeline, likewise."""
+    return Resource(PIPELINE, pipeline.id, pipeline.owner_id, pipeline.organization_id)
+
+
+def of_run(run: Run) -> Resource:
+    """A run, likewise; who may see its pipeline is another matter."""
+    return Resource(RUN, run.id, run.user_id, run.organization_id)
+
+
 async def _find_request(services: Services, record_id: str) -> Resource | None:
     record = None if services.metering is None else await services.metering.history.find(record_id)
     return None if record is None else of_record(record)
 
 
-FINDERS: Final[Mapping[str, Find]] = {REQUEST: _find_request}
+async def _find_pipeline(services: Services, pipeline_id: str) -> Resource | None:
+    found = None if services.pipelines is None else await services.pipelines.get(pipeline_id)
+    return None if found is None else of_pipeline(found)
+
+
+async def _find_run(services: Services, run_id: str) -> Resource | None:
+    if services.runs is None:
+        return None
+    try:
+        return of_run(await services.runs.get(run_id))
+    except NotFound:
+        return None
+
+
+FINDERS: Final[Mapping[str, Find]] = {REQUEST: _find_request, PIPELINE: _find_pipeline, RUN: _find_run}
 """By kind."""
 
 

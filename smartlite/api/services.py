@@ -16,8 +16,11 @@ from smartlite.auth.rate_limit import Limits
 from smartlite.config import Settings
 from smartlite.domain.models import ModelDirectory
 from smartlite.domain.stages import ASRStage, EmbeddingStage, LLMStage, PipelineStage, StatusBoard, TTSStage
+from smartlite.jobs.pipelines import Pipelines
+from smartlite.jobs.runs import Runs
 from smartlite.metering import Metering
 from smartlite.metering.history import History
+from smartlite.storage.blobs import BlobStore
 
 T = TypeVar("T")
 
@@ -49,6 +52,12 @@ class Services:
     """What each key may take; None where nothing is limited."""
     idempotency: IdempotencyKeeper | None = None
     """Answers by Idempotency-Key; None: the header is ignored."""
+    pipelines: Pipelines | None = None
+    """Pipelines that are kept; None: there are none."""
+    runs: Runs | None = None
+    """Runs of them; None: nothing is run."""
+    media: BlobStore | None = None
+    """Where the media of runs are; there wherever runs are."""
 
     async def directory(self) -> ModelDirectory:
         """Every served model with its voices, those included that only the model itself could tell."""
@@ -83,4 +92,7 @@ IdentityDep = Annotated[Identity, Depends(_served(lambda services: services.iden
 OrganizationsDep = Annotated[
     Organizations, Depends(_served(lambda services: services.identity and services.identity.organizations))
 ]
+PipelinesDep = Annotated[Pipelines, Depends(_served(lambda services: services.pipelines))]
+RunsDep = Annotated[Runs, Depends(_served(lambda services: services.runs))]
+MediaDep = Annotated[BlobStore, Depends(_served(lambda services: services.media))]
 ServicesDep = Annotated[Services, Depends(get_services)]

@@ -20,15 +20,6 @@ from smartlite.domain.principal import Principal
 from smartlite.domain.usage import ModelUsage
 from smartlite.errors import AudioLimited, CharactersLimited, QuotaExceeded, RateLimited, TokensLimited
 
-CHARACTERS_PER_TOKEN: Final = 4
-"""Of English, about."""
-DEFAULT_ANSWER_TOKENS: Final = 1024
-"""Reserved for an answer whose request does not bound it."""
-DEFAULT_REPLY_CHARACTERS: Final = 1000
-"""Reserved for the speech of an answer."""
-_BYTES_PER_S: Final = 2_000
-"""16 kbit/s, as speech is hardly sent with less: the length of a recording is reserved at the most it may be."""
-
 _KEY: Final = "spending"
 _BUSY_RETRY_S: Final = 1.0
 _ERRORS: Final[dict[LimitKind, type[RateLimited]]] = {
@@ -175,16 +166,6 @@ def spending_of(request: Request) -> Spending:
     return kept_spending(request.scope) or begin_spending(request.scope, None)
 
 
-def most_audio_s(data: bytes, longest_s: float) -> float:
-    """So long a recording may be: told by the header of a plain WAV, else by its size.
-
-    Args:
-        data: The file as it was sent.
-        longest_s: Longer ones are refused, and cost nothing then.
-    """
-    return min(len(data) / (_wav_bytes_per_s(data) or _BYTES_PER_S), longest_s)
-
-
 def duration(seconds: float) -> str:
     """As OpenAI's headers have it: ``12ms``, ``1.5s``, ``6m0s``."""
     if seconds < 1:
@@ -209,17 +190,6 @@ def _written(standings: Mapping[str, Standing]) -> list[tuple[bytes, bytes]]:
 
 def _unit(kind: LimitKind) -> str:
     return "micro-units of cost" if kind is LimitKind.COST else kind.replace("-", " ")
-
-
-def _wav_bytes_per_s(data: bytes) -> int:
-    """Of uncompressed samples, by the fields that decoders go by; 0 where it is something else."""
-    if data[:4] != b"RIFF" or data[8:16] != b"WAVEfmt " or len(data) < 36:
-        return 0
-    form, channels, rate_hz = (
-        int.from_bytes(data[at : at + size], "little") for at, size in ((20, 2), (22, 2), (24, 4))
-    )
-    bits = int.from_bytes(data[34:36], "little")
-    return rate_hz * channels * bits // 8 if form in {1, 3, 0xFFFE} else 0
 
 
 async def _renew_for_ever(limits: Limits, reservation: Reservation) -> None:

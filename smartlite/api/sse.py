@@ -46,7 +46,8 @@ async def sse_response(
     Args:
         events: Closed by the answer, whatever happens.
         done: Whether ``data: [DONE]`` ends the stream.
-        named: Whether an ``event:`` line gives each event's ``type``, as in OpenAI's responses.
+        named: Whether an ``event:`` line gives each event's ``type``, as in OpenAI's responses; and an ``id:`` line its
+            ``sequence``, where it has one: what a client that comes back sends as ``Last-Event-ID``.
         ping_interval_s: Seconds of silence after which a comment is sent.
 
     Raises:
@@ -102,7 +103,8 @@ class _EventStream(Response):
 
     def _event(self, event: Event) -> bytes:
         name = f"event: {event.get('type', 'error')}\n".encode() if self._named else b""
-        return name + _data(event)
+        number = f"id: {event['sequence']}\n".encode() if self._named and "sequence" in event else b""
+        return name + number + _data(event)
 
 
 class _Line:

@@ -50,6 +50,11 @@ class Scope(StrEnum):
     """Every organisation; those that one is a member of need none."""
     ORGS_WRITE = "orgs:write"
     """Likewise; and making one."""
+    PIPELINES_READ = "pipelines:read"
+    """Pipelines and runs that one may see."""
+    PIPELINES_WRITE = "pipelines:write"
+    PIPELINES_RUN = "pipelines:run"
+    """What the steps do needs its own scope beside it."""
     RESOURCES_ADMIN = "resources:admin"
     """Everything that has an owner, whoever that is."""
 
@@ -66,14 +71,18 @@ INFERENCE: Final = frozenset(
 )
 """What has a model work; only these may be granted for single models."""
 
+_PIPELINES: Final = frozenset({Scope.PIPELINES_READ, Scope.PIPELINES_WRITE, Scope.PIPELINES_RUN})
+
 BUILT_IN_ROLES: Final[Mapping[str, frozenset[Scope]]] = {
     "admin": frozenset(Scope),
     "operator": INFERENCE
+    | _PIPELINES
     | {Scope.MODELS_READ, Scope.USERS_READ, Scope.AUDIT_READ, Scope.USAGE_READ, Scope.REQUESTS_READ, Scope.QUOTAS_READ}
     | {Scope.ORGS_READ},
     "developer": INFERENCE
+    | _PIPELINES
     | {Scope.MODELS_READ, Scope.KEYS_READ, Scope.KEYS_WRITE, Scope.OAUTH_READ, Scope.OAUTH_WRITE},
-    "user": INFERENCE | {Scope.MODELS_READ},
+    "user": INFERENCE | {Scope.MODELS_READ, Scope.PIPELINES_READ, Scope.PIPELINES_RUN},
     "viewer": frozenset({Scope.MODELS_READ}),
 }
 """Name to rights."""

@@ -17,6 +17,7 @@ from smartlite.cli.identity import keys, roles, users
 from smartlite.cli.models import app as models_app
 from smartlite.cli.oauth_clients import oauth_clients
 from smartlite.cli.orgs import orgs
+from smartlite.cli.pipelines import pipelines
 from smartlite.cli.serve import serve
 from smartlite.cli.sign_in import signing_keys
 from smartlite.cli.speak import speak
@@ -43,6 +44,7 @@ app.add_typer(signing_keys, name="signing-keys")
 app.add_typer(oauth_clients, name="oauth-clients")
 app.add_typer(encryption_keys, name="encryption-keys")
 app.add_typer(quotas, name="quotas")
+app.add_typer(pipelines, name="pipelines")
 app.command("usage")(usage)
 app.command("requests")(requests)
 app.command("transcribe")(transcribe)

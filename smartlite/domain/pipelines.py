@@ -1,7 +1,7 @@
 """Pipelines: documents that say which steps there are, and runs of them. Must not know how either is kept or run.
 
-A document is what people write (YAML, JSON); the field names here are its own. Values that steps take and give are JSON;
-audio and other bytes are a ``MediaRef``, which in JSON is ``{"$media": {...}}``.
+A document is what people write (YAML, JSON); the field names here are its own. Values that steps take and give are
+JSON; audio and other bytes are a ``MediaRef``, which in JSON is ``{"$media": {...}}``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -92,6 +92,8 @@ class Document:
     """Name to value with expressions; empty: the outputs of the steps that nothing else refers to, by step."""
     depends: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Step to the steps that it waits for: ``needs`` and whatever its expressions refer to."""
+    lines: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
+    """Path, such as ``steps[2].with.model``, to its line in the text, from 1; for messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,10 @@ class RunState(StrEnum):
     CANCELLED = "cancelled"
 
 
+ENDED: Final = frozenset(RunState) - {RunState.QUEUED, RunState.RUNNING}
+"""States that a run stays in."""
+
+
 class StepState(StrEnum):
     """Of a step, or of one item of a step."""
 
@@ -193,6 +199,8 @@ class Run:
     cancel_requested: bool = False
     replay_of: str | None = None
     """The run whose outputs it began with."""
+    priority: int = 0
+    """Of those that wait, the higher one goes first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +217,30 @@ class StepRun:
     finished_at: datetime | None = None
     output: JSON = None
     error: RunError | None = None
+    output_ref: MediaRef | None = None
+    """Where the output is as JSON, if it is larger than what is kept inline."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepAttempt:
+    """One attempt of a step, or of one item of it."""
+
+    step_id: str
+    item: int
+    number: int
+    """From 1 on."""
+    started_at: datetime
+    finished_at: datetime | None = None
+    """None while it goes on, and where its worker was lost."""
+    error: RunError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """An event of a run that has no number yet."""
+
+    type: str
+    data: Mapping[str, JSON] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +252,8 @@ class RunEvent:
     """From 1 on."""
     at: datetime
     type: str
-    """Such as ``run.started``, ``step.started``, ``step.delta``, ``step.retrying``, ``step.succeeded``, ``run.succeeded``."""
+    """Such as ``run.started``, ``step.started``, ``step.delta``, ``step.retrying``, ``step.succeeded``,
+    ``run.succeeded``."""
     data: Mapping[str, JSON] = field(default_factory=dict)
 
 

@@ -7,7 +7,7 @@ Must not know who raises or who renders. The tree, with the status that each bra
     │   ├── InvalidRequest        400: InvalidJSON, InvalidMultipart, MissingParameter, InvalidType,
     │   │                              UnsupportedParameter, TextEmpty, TextTooLong, ContextLengthExceeded,
     │   │                              VoiceNotFound, AudioEmpty, AlreadyExists, InvalidGrant,
-    │   │                              InvalidIdempotencyKey,
+    │   │                              InvalidIdempotencyKey, PipelineInvalid,
     │   │                              UnauthorizedClient, UnsupportedGrantType, UnsupportedResponseType,
     │   │                              InvalidScope, AccessDenied, ExternalSignInFailed
     │   ├── Unauthorized          401: SignInRefused, InvalidClient, OrganizationMismatch
@@ -23,13 +23,16 @@ Must not know who raises or who renders. The tree, with the status that each bra
     │   └── Unprocessable         422: AudioInvalid, AudioNotFinite, SampleRateUnsupported,
     │                                  ChannelsUnsupported, NoSpeech, PasswordRefused,
     │                                  IdempotencyKeyReused
-    ├── Overloaded                429: TooManySignIns
+    ├── HTTPRequestRefused        424
+    ├── Overloaded                429: TooManySignIns, RunQueueFull
     ├── RateLimited               429: TokensLimited, AudioLimited, CharactersLimited, QuotaExceeded
     ├── EngineFailed              500
+    ├── LeaseLost                 500
     ├── ConfigurationError        500
     ├── ModelStoreError           500: ChecksumMismatch, SourceUnavailable
     ├── StorageCorrupt            502
     ├── ProviderFailed            502
+    ├── HTTPRequestFailed         502
     ├── Unavailable               503: ModelNotReady, ReplicaLost, DatabaseUnavailable, DatabaseOverloaded,
     │                              JournalUnavailable, StorageUnavailable, ProviderUnavailable
     └── DeadlineExceeded          504
@@ -65,6 +68,7 @@ from smartlite.errors.client import (
     OriginNotAllowed,
     PasswordRefused,
     PermissionDenied,
+    PipelineInvalid,
     RequestTooLarge,
     SampleRateUnsupported,
     SignInRefused,
@@ -97,13 +101,17 @@ from smartlite.errors.server import (
     DatabaseUnavailable,
     DeadlineExceeded,
     EngineFailed,
+    HTTPRequestFailed,
+    HTTPRequestRefused,
     JournalUnavailable,
+    LeaseLost,
     ModelNotReady,
     ModelStoreError,
     Overloaded,
     QuotaExceeded,
     RateLimited,
     ReplicaLost,
+    RunQueueFull,
     SourceUnavailable,
     StorageCorrupt,
     StorageUnavailable,
@@ -133,6 +141,8 @@ __all__ = [
     "EngineFailed",
     "ExternalSignInFailed",
     "ExternalSignInRefused",
+    "HTTPRequestFailed",
+    "HTTPRequestRefused",
     "HostNotAllowed",
     "IdempotencyInProgress",
     "IdempotencyKeyReused",
@@ -146,6 +156,7 @@ __all__ = [
     "InvalidType",
     "JournalUnavailable",
     "LastOwner",
+    "LeaseLost",
     "MethodNotAllowed",
     "MissingParameter",
     "ModelNotFound",
@@ -158,12 +169,14 @@ __all__ = [
     "Overloaded",
     "PasswordRefused",
     "PermissionDenied",
+    "PipelineInvalid",
     "ProviderFailed",
     "ProviderUnavailable",
     "QuotaExceeded",
     "RateLimited",
     "ReplicaLost",
     "RequestTooLarge",
+    "RunQueueFull",
     "SampleRateUnsupported",
     "SignInRefused",
     "SmartLiteError",

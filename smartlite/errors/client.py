@@ -71,6 +71,12 @@ class VoiceNotFound(InvalidRequest):
     code = "voice_not_found"
 
 
+class PipelineInvalid(InvalidRequest):
+    """The document of a pipeline is wrong, or one of its expressions or templates cannot be worked out."""
+
+    code = "pipeline_invalid"
+
+
 class AudioEmpty(InvalidRequest):
     """The file holds no audio samples."""
 

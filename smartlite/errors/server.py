@@ -54,6 +54,34 @@ class TooManySignIns(Overloaded):
     retry_after_s = 30
 
 
+class RunQueueFull(Overloaded):
+    """As many runs wait as may: this user's, or everybody's."""
+
+    code = "run_queue_full"
+    retry_after_s = 5
+
+
+class LeaseLost(SmartLiteError):
+    """Another worker has this run now, or it has ended; whoever is told stops and changes nothing."""
+
+    code = "lease_lost"
+
+
+class HTTPRequestRefused(SmartLiteError):
+    """A step's HTTP request may not be sent, or was answered with a status of 400 to 499."""
+
+    status_code = 424
+    code = "http_request_refused"
+
+
+class HTTPRequestFailed(SmartLiteError):
+    """A step's HTTP request was not answered, or with a status of 500 or more."""
+
+    status_code = 502
+    code = "http_request_failed"
+    retry_after_s = 1
+
+
 class Unavailable(SmartLiteError):
     """A part of the platform cannot be reached for now."""
 

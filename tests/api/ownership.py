@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from smartlite.auth.scopes import Scope
+from tests.api.pipelined import CHANGED_DOCUMENT
 from tests.api.tenants import OWNERS, Caller, Tenants, grants_of
 
 YES, NO, HIDDEN, NEVER, EMPTY = "yes", "no", "hidden", "never", "empty"
@@ -90,6 +91,22 @@ def organization_remove(caller: Caller, owner: str) -> str:
     return NO if found == YES and is_admin_only else found
 
 
+def kept_read(caller: Caller, owner: str) -> str:
+    is_of_it = owner == "mate" and caller.place is not None
+    return YES if owner == "self" or is_of_it or caller.may(Scope.RESOURCES_ADMIN) else HIDDEN
+
+
+def kept_change(caller: Caller, owner: str) -> str:
+    if kept_read(caller, owner) == HIDDEN:
+        return HIDDEN
+    return YES if owner == "self" or caller.may(Scope.RESOURCES_ADMIN) or caller.manages else NO
+
+
+def kept_own(caller: Caller, owner: str) -> str:
+    """What nobody does in another's place."""
+    return YES if owner == "self" else NO if kept_read(caller, owner) == YES else HIDDEN
+
+
 @dataclass(frozen=True)
 class Owned:
     """How a route with a parameter is tried."""
@@ -111,7 +128,25 @@ ABSENT: Final = Owned(never, of_no_user)
 SESSION: Final = Owned(
     Tenants.session_of, own_or_users_write, key_needs=Scope.KEYS_WRITE, key_needs_not=Scope.USERS_WRITE
 )
+PIPELINE: Final = "/v1/pipelines/{pipeline}"
+RUN: Final = "/v1/runs/{run_id}"
 OWNERSHIP: Final[dict[str, Owned]] = {
+    f"GET {PIPELINE}": Owned(Tenants.pipeline_of, kept_read),
+    f"PUT {PIPELINE}": Owned(Tenants.pipeline_of, kept_change, CHANGED_DOCUMENT),
+    f"DELETE {PIPELINE}": Owned(Tenants.pipeline_of, kept_change),
+    f"POST {PIPELINE}/latest": Owned(Tenants.pipeline_of, kept_change, {"version": 1}),
+    f"GET {PIPELINE}/versions": Owned(Tenants.pipeline_of, kept_read),
+    f"GET {PIPELINE}/versions/{{version}}": Owned(Tenants.pipeline_of, kept_read),
+    f"GET {PIPELINE}/diff": Owned(Tenants.pipeline_of, kept_read),
+    f"GET {PIPELINE}/graph": Owned(Tenants.pipeline_of, kept_read),
+    f"POST {PIPELINE}/runs": Owned(Tenants.pipeline_of, kept_read, {}),
+    f"GET {RUN}": Owned(Tenants.run_of, kept_read),
+    f"GET {RUN}/steps": Owned(Tenants.run_of, kept_read),
+    f"GET {RUN}/events": Owned(Tenants.run_of, kept_read),
+    f"GET {RUN}/timeline.svg": Owned(Tenants.run_of, kept_read),
+    f"GET {RUN}/media/{{key:path}}": Owned(Tenants.run_of, kept_read),
+    f"POST {RUN}/cancel": Owned(Tenants.run_of, kept_change),
+    f"POST {RUN}/replay": Owned(Tenants.run_of, kept_own),
     "GET /v1/models/{model:path}": Owned(Tenants.model_of, everybodys),
     "GET /v1/responses/{response_id}": ABSENT,
     "DELETE /v1/responses/{response_id}": ABSENT,

@@ -32,6 +32,7 @@ from smartlite.storage.database import Database
 from smartlite.storage.objects import FsspecObjectStore
 from smartlite.storage.schema import migrate
 from tests.api.metered import Platform
+from tests.api.pipelined import Works
 from tests.auth.accounts import Hashing
 
 ACTOR: Final = Actor(None)
@@ -90,9 +91,10 @@ def grants_of(role: str) -> frozenset[str]:
 class Tenants:
     """The world as one caller finds it."""
 
-    def __init__(self, platform: Platform, services: Services, caller: Caller) -> None:
+    def __init__(self, platform: Platform, services: Services, works: Works, caller: Caller) -> None:
         self.platform = platform
         self.services = services
+        self.works = works
         self.caller = caller
         self.app = create_app(services)
         self.organization_id = ""
@@ -210,6 +212,21 @@ class Tenants:
         self._records += 1
         return {"record_id": record.id}
 
+    async def pipeline_of(self, owner: str) -> dict[str, str]:
+        """A mate's is one of the organisation; there is none of theirs by this name yet."""
+        user = self.platform.users[owner]
+        found = await self.works.pipelines.find("fixed", user)
+        if found is not None:
+            await self.works.pipelines.remove(found)
+        organization = self.organization_id if owner == "mate" else None
+        return {"pipeline": await self.works.add_pipeline(user, organization), "version": "1"}
+
+    async def run_of(self, owner: str) -> dict[str, str]:
+        """Likewise."""
+        organization = self.organization_id if owner == "mate" else None
+        run_id, place = await self.works.add_run(self.platform.users[owner], organization)
+        return {"run_id": run_id, "key": place}
+
     async def model_of(self, _: str) -> dict[str, str]:
         return {"model": "fake-llm"}
 
@@ -231,10 +248,12 @@ async def tenants(services: Services, folder: Path, caller: Caller) -> AsyncIter
         accounts=accounts,
         idempotency=IdempotencyKeeper(database, blobs),
     )
-    world = Tenants(platform, everything, caller)
+    works = Works(services, database, folder)
+    world = Tenants(platform, works.added_to(everything), works, caller)
     await world.build()
     yield world
     await accounts.sign_in.settle()
+    await works.close()
     blobs.close()
     passwords.close()
     await database.close()

@@ -55,6 +55,8 @@ GOOD: Final[dict[str, object]] = {
     "password": PASSWORD,
     "current_password": PASSWORD,
     "file": RECORDING,
+    "version": 1,
+    "inputs": {},
 }
 """By the name of a parameter or a field: what no schema can tell."""
 MODELS: Final = {

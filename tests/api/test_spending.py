@@ -3,7 +3,8 @@
 import pytest
 
 from benchmarks.clips import wav
-from smartlite.api.spending import duration, most_audio_s
+from smartlite.api.spending import duration
+from smartlite.domain.estimates import most_audio_s
 
 
 @pytest.mark.parametrize(

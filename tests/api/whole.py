@@ -44,6 +44,7 @@ from smartlite.storage.objects import FsspecObjectStore
 from smartlite.storage.schema import migrate
 from tests.api.metered import PRICES
 from tests.api.oauth_gateway import CALLBACK, VERIFIER
+from tests.api.pipelined import Works
 from tests.auth.accounts import PASSWORD, VISITOR, Hashing
 
 PLENTY: Final = 10_000_000
@@ -107,6 +108,8 @@ class Whole:
             limits=limits,
             idempotency=IdempotencyKeeper(self.database, self.blobs),
         )
+        self.works = Works(services, self.database, folder)
+        self.services = self.works.added_to(self.services)
         self.app: FastAPI = create_app(self.services)
 
     async def add(self, roles: Sequence[str] = ("admin",)) -> Resident:
@@ -138,6 +141,7 @@ class Whole:
         grant, _ = (await oauth.grants.page(me, None, 1)).items[0]
         record = self._record(me, key.id)
         await self.drain.read_own()
+        run_id, place = await self.works.add_run(me)
         resource = Resource("request", record.id, me)
         await self.identity.sharing.put(principal, NOBODY, resource, SubjectKind.USER, other, Access.READ)
         return Resident(
@@ -165,6 +169,9 @@ class Whole:
                 "user": third,
                 "refresh_token": signed_in.refresh_token,
                 "token": signed_in.refresh_token,
+                "pipeline": await self.works.add_pipeline(me),
+                "run_id": run_id,
+                "key": place,
             },
         )
 
@@ -197,6 +204,7 @@ class Whole:
 
     async def close(self) -> None:
         await self.accounts.sign_in.settle()
+        await self.works.close()
         self.blobs.close()
         await self.database.close()
         await asyncio.sleep(0)
@@ -208,6 +216,7 @@ async def a_whole_gateway(services: Services, folder: Path) -> AsyncIterator[Who
     """A gateway on a new database."""
     whole = Whole(services, folder)
     await migrate(whole.database)
+    whole.works.worker.begin()
     try:
         yield whole
     finally:

@@ -63,10 +63,14 @@ def test_the_built_in_roles_are_these() -> None:
     assert {name: sorted(scopes - INFERENCE) for name, scopes in BUILT_IN_ROLES.items()} == {
         "admin": sorted(set(Scope) - INFERENCE),
         "operator": [
-            *("audit:read", "models:read", "orgs:read", "quotas:read", "requests:read", "usage:read", "users:read"),
+            *("audit:read", "models:read", "orgs:read", "pipelines:read", "pipelines:run", "pipelines:write"),
+            *("quotas:read", "requests:read", "usage:read", "users:read"),
         ],
-        "developer": ["keys:read", "keys:write", "models:read", "oauth:read", "oauth:write"],
-        "user": ["models:read"],
+        "developer": [
+            *("keys:read", "keys:write", "models:read", "oauth:read", "oauth:write"),
+            *("pipelines:read", "pipelines:run", "pipelines:write"),
+        ],
+        "user": ["models:read", "pipelines:read", "pipelines:run"],
         "viewer": ["models:read"],
     }
     assert [name for name, scopes in BUILT_IN_ROLES.items() if not scopes >= INFERENCE] == ["viewer"]

@@ -19,11 +19,11 @@ class InProcess(httpx.BaseTransport):
 
     def __init__(self, app: FastAPI) -> None:
         self._asgi = httpx.ASGITransport(app, raise_app_exceptions=False)
-        self._runner = asyncio.Runner()
+        self.runner = asyncio.Runner()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         body = request.read()
-        return self._runner.run(
+        return self.runner.run(
             self._answer(httpx.Request(request.method, request.url, headers=request.headers, content=body))
         )
 
@@ -32,7 +32,7 @@ class InProcess(httpx.BaseTransport):
         return httpx.Response(response.status_code, headers=response.headers, content=await response.aread())
 
     def end(self) -> None:
-        self._runner.close()
+        self.runner.close()
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from smartlite.api.chat.choices import Indexed, answer
 from smartlite.api.chat.gathered import GatheredAnswer
 from smartlite.api.chat.recordings import Hearing
 from smartlite.api.observation import Observation
-from smartlite.api.spending import CHARACTERS_PER_TOKEN, DEFAULT_ANSWER_TOKENS, Spending, most_audio_s
+from smartlite.api.spending import Spending
+from smartlite.domain.estimates import CHARACTERS_PER_TOKEN, DEFAULT_ANSWER_TOKENS, most_audio_s
 from smartlite.domain.llm import ChatFinished, ChatOptions, ChatRequest, TextDelta
 from smartlite.domain.stages import LLMStage
 from smartlite.domain.usage import ModelUsage

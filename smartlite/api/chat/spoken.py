@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from smartlite.api.chat.choices import Indexed, merge
-from smartlite.api.spending import CHARACTERS_PER_TOKEN, DEFAULT_ANSWER_TOKENS, Spending
+from smartlite.api.spending import Spending
 from smartlite.domain.audio import SPEECH_SAMPLE_RATE_HZ, AudioFormat
+from smartlite.domain.estimates import CHARACTERS_PER_TOKEN, DEFAULT_ANSWER_TOKENS
 from smartlite.domain.llm import ChatEvent, ChatFinished, ChatOptions, TextDelta
 from smartlite.domain.models import ModelDirectory, resolve_voice
 from smartlite.domain.sentences import SentenceSplitter

@@ -15,10 +15,11 @@ from smartlite.api.openapi import COMMON_ERRORS, error_responses, json_request_b
 from smartlite.api.permissions import check_model, needs
 from smartlite.api.schemas.embeddings import EmbeddingList, EmbeddingObject, EmbeddingRequest
 from smartlite.api.services import ServicesDep
-from smartlite.api.spending import CHARACTERS_PER_TOKEN, spending_of
+from smartlite.api.spending import spending_of
 from smartlite.api.streaming import stopped_when_client_leaves
 from smartlite.auth.scopes import Scope
 from smartlite.domain.embedding import Embedding, EmbedRequest
+from smartlite.domain.estimates import CHARACTERS_PER_TOKEN
 from smartlite.domain.stages import EmbeddingStage
 from smartlite.domain.usage import ModelUsage
 from smartlite.errors import EngineFailed, TextTooLong, Unavailable, UnsupportedParameter

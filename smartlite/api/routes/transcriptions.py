@@ -30,7 +30,7 @@ from smartlite.api.schemas.transcriptions import (
     verbose_answer,
 )
 from smartlite.api.services import Services, ServicesDep
-from smartlite.api.spending import Spending, most_audio_s, spending_of
+from smartlite.api.spending import Spending, spending_of
 from smartlite.api.sse import Event, sse_response
 from smartlite.api.streaming import stopped_when_client_leaves
 from smartlite.api.subtitles import to_srt, to_vtt
@@ -50,6 +50,7 @@ from smartlite.domain.asr import (
     TranscriptInfo,
 )
 from smartlite.domain.captions import Caption, cut_captions, segment_captions
+from smartlite.domain.estimates import most_audio_s
 from smartlite.domain.usage import ModelUsage
 from smartlite.errors import EngineFailed
 

@@ -32,17 +32,12 @@ from smartlite.api.schemas.voice import (
     usage_part,
 )
 from smartlite.api.services import ServicesDep
-from smartlite.api.spending import (
-    DEFAULT_ANSWER_TOKENS,
-    DEFAULT_REPLY_CHARACTERS,
-    Spending,
-    most_audio_s,
-    spending_of,
-)
+from smartlite.api.spending import Spending, spending_of
 from smartlite.api.sse import Event, sse_response
 from smartlite.api.streaming import stopped_when_client_leaves
 from smartlite.auth.scopes import Scope
 from smartlite.domain.audio import EncodedAudio
+from smartlite.domain.estimates import DEFAULT_ANSWER_TOKENS, DEFAULT_REPLY_CHARACTERS, most_audio_s
 from smartlite.domain.ids import new_id
 from smartlite.domain.models import ModelDirectory, ModelTask, ServedModel, resolve_voice
 from smartlite.domain.pipeline import (

@@ -1,0 +1,84 @@
+"""One run from where it stands to its end: the graph, and somebody who may cancel it. Must not know how it is kept."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+from smartlite.domain.pipelines import Document, Run, RunState
+from smartlite.pipeline.execution.failures import StepFailed
+from smartlite.pipeline.execution.graph import Graph, Surroundings
+from smartlite.pipeline.execution.kinds import StepRunner
+from smartlite.pipeline.execution.ports import Objects, Outcome, RunLog
+from smartlite.pipeline.execution.records import Records
+
+CANCEL_CHECK_S: Final = 0.5
+
+
+class Executor:
+    """Runs documents. Keeps nothing between runs.
+
+    Args:
+        kinds: What runs each kind of step, by its name.
+        clock: Tells the time in UTC.
+        sleep: Waits so many seconds between attempts.
+        cancel_check_s: How often a run is asked whether it is to end, in seconds.
+    """
+
+    def __init__(
+        self,
+        kinds: Mapping[str, StepRunner],
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        cancel_check_s: float = CANCEL_CHECK_S,
+    ) -> None:
+        self._kinds = kinds
+        self._clock = clock
+        self._sleep = sleep
+        self._cancel_check_s = cancel_check_s
+
+    async def run(self, document: Document, run: Run, log: RunLog, objects: Objects, token: int = 1) -> Outcome:
+        """Go on with a run and end it. Cancelled, it stops what it began and leaves the run to another worker.
+
+        Args:
+            document: Checked, with ``depends``.
+            run: Which run; running.
+            log: Its log.
+            objects: Its tenant's media.
+            token: Of the worker; another one for each that has the run.
+
+        Raises:
+            LeaseLost: The run is another worker's by now.
+            DatabaseUnavailable: It cannot be written for too long.
+        """
+        records = Records(run, log, await log.steps(), self._clock)
+        around = Surroundings(self._kinds, records, objects, token, self._sleep)
+        outcome = await self._until_end(Graph(around, document, run.inputs), log)
+        await records.finish(outcome)
+        return outcome
+
+    async def _until_end(self, graph: Graph, log: RunLog) -> Outcome:
+        working = asyncio.create_task(self._work(graph))
+        cancelled = asyncio.create_task(self._until_cancelled(log))
+        try:
+            await asyncio.wait({working, cancelled}, return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                return working.result()
+            cancelled.result()
+            return Outcome(RunState.CANCELLED)
+        finally:
+            for task in (working, cancelled):
+                task.cancel()
+            await asyncio.gather(working, cancelled, return_exceptions=True)
+
+    @staticmethod
+    async def _work(graph: Graph) -> Outcome:
+        try:
+            end = await graph.run()
+        except StepFailed as failed:
+            return Outcome(RunState.FAILED, error=failed.error)
+        return Outcome(RunState.PARTIALLY_SUCCEEDED if end.is_partial else RunState.SUCCEEDED, end.outputs)
+
+    async def _until_cancelled(self, log: RunLog) -> None:
+        while not await log.cancels():  # noqa: ASYNC110 - another process asks, so that there is no event to wait for
+            await asyncio.sleep(self._cancel_check_s)

@@ -1,0 +1,58 @@
+"""What runs a kind of step, and what it is told. Must not know any kind."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from smartlite.domain.pipelines import JSON, Document, Run
+from smartlite.pipeline.execution.ports import Objects
+
+
+@dataclass(frozen=True, slots=True)
+class StepDelta:
+    """A piece of what the step is making, for whoever watches."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepOutput:
+    """What the step gives; its last event."""
+
+    value: JSON
+
+
+StepEvent = StepDelta | StepOutput
+RunNested = Callable[[Document, Mapping[str, JSON]], Awaitable[Mapping[str, JSON]]]
+"""Runs a document within the step, step by step as durable as the run itself; gives its outputs."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepContext:
+    """Where a step runs."""
+
+    run: Run
+    step_id: str
+    """With the ids of the steps that it is nested in."""
+    item: int
+    """Of ``for_each``; -1 where there is none."""
+    attempt: int
+    """From 1 on, over all workers."""
+    token: int
+    """Of the worker: two that take each other for lost never make the same media."""
+    objects: Objects
+    depth: int
+    """Runs that this one is nested in."""
+    run_nested: RunNested = field(repr=False)
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same for every attempt on every worker: for effects that happen once."""
+        return f"{self.run.id}/{self.step_id}/{self.item}"
+
+    def media_key(self, name: str) -> str:
+        """A key for media that this attempt makes; none of another attempt has it."""
+        return f"media/runs/{self.idempotency_key}/{self.token}.{self.attempt}.{name}"
+
+
+StepRunner = Callable[[StepContext, Mapping[str, JSON]], AsyncGenerator[StepEvent, None]]
+"""Runs one attempt of a step with checked fields: deltas, then one output. Closed, it stops what it began."""

@@ -1,0 +1,89 @@
+"""What is known of a run while it runs: written to its log, and remembered. Must not know what decides."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from smartlite.domain.pipelines import JSON, Happening, Run, RunError, StepAttempt, StepRun, StepState
+from smartlite.pipeline.execution.ports import Entry, Outcome, RunLog
+
+WHOLE = -1
+"""``item`` of a step as a whole."""
+
+
+class Records:
+    """The records of one run's steps.
+
+    Args:
+        run: Which run.
+        log: Keeps them.
+        found: What it keeps already.
+        clock: Tells the time in UTC.
+    """
+
+    def __init__(self, run: Run, log: RunLog, found: Sequence[StepRun], clock: Callable[[], datetime]) -> None:
+        self.run = run
+        self._log = log
+        self._found = {(record.step_id, record.item): record for record in found}
+        self.now = clock
+
+    def get(self, path: str, item: int = WHOLE) -> StepRun | None:
+        """What is known of a step, or of an item of it."""
+        return self._found.get((path, item))
+
+    async def put(self, record: StepRun, happening: Happening, attempt: StepAttempt | None = None) -> StepRun:
+        """Record a step, with what happened."""
+        await self._log.write(Entry((happening,), (record,), () if attempt is None else (attempt,)))
+        self._found[record.step_id, record.item] = record
+        return record
+
+    async def note(self, type_: str, data: dict[str, JSON]) -> None:
+        """Record that something happened."""
+        await self._log.write(Entry((Happening(type_, data),)))
+
+    async def begin(self, path: str, item: int, data: dict[str, JSON]) -> StepRun:
+        """Record that a step, or an item, is begun as a whole; whatever its attempts are."""
+        before = self.get(path, item)
+        attempts = 0 if before is None else before.attempts
+        started_at = self.now() if before is None else before.started_at
+        record = StepRun(self.run.id, path, item, StepState.RUNNING, attempts, started_at)
+        return await self.put(record, Happening("step.started", {**named(path, item), **data}))
+
+    async def end(
+        self,
+        record: StepRun,
+        state: StepState,
+        *,
+        output: JSON = None,
+        error: RunError | None = None,
+        attempt: StepAttempt | None = None,
+    ) -> StepRun:
+        """Record how a step, or an item, ended."""
+        ended = replace(record, state=state, finished_at=self.now(), output=output, error=error)
+        data = named(record.step_id, record.item)
+        if error is not None:
+            data["error"] = error_json(error)
+        return await self.put(ended, Happening(f"step.{state}", data), attempt)
+
+    async def finish(self, outcome: Outcome) -> None:
+        """End the run; steps that were running are cancelled with it."""
+        at = self.now()
+        cut = [
+            replace(record, state=StepState.CANCELLED, finished_at=at)
+            for record in self._found.values()
+            if record.state == StepState.RUNNING
+        ]
+        happenings = [Happening("step.cancelled", named(record.step_id, record.item)) for record in cut]
+        data: dict[str, JSON] = {} if outcome.error is None else {"error": error_json(outcome.error)}
+        happenings.append(Happening(f"run.{outcome.state}", data))
+        await self._log.finish(outcome, Entry(happenings, cut))
+
+
+def named(path: str, item: int) -> dict[str, JSON]:
+    """A step, or an item of it, in the data of an event."""
+    return {"step": path} if item == WHOLE else {"step": path, "item": item}
+
+
+def error_json(error: RunError) -> dict[str, JSON]:
+    """An error in the data of an event."""
+    return {"code": error.code, "message": error.message, "step": error.step, "is_final": error.is_final}

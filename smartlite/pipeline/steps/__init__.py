@@ -1,0 +1,1 @@
+"""What runs each kind of step, over Protocols. Must not know engines, codecs, stores or HTTP clients."""

@@ -36,6 +36,17 @@ class Spending:
         limits: Who counts; None where nothing is limited.
     """
 
+    __slots__ = (
+        "_is_light",
+        "_limits",
+        "_principal",
+        "_renewers",
+        "_reservations",
+        "_retry",
+        "_tightest",
+        "_used",
+    )
+
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits
         self._principal: Principal | None = None
@@ -50,6 +61,11 @@ class Spending:
     def used(self) -> Sequence[ModelUsage]:
         """What was used so far, one for each model."""
         return tuple(self._used.values())
+
+    @property
+    def has_to_settle(self) -> bool:
+        """Whether ``finish`` has anything to do."""
+        return self._principal is not None and (not self._is_light or bool(self._used))
 
     @property
     def retry_headers(self) -> dict[str, str]:
@@ -106,7 +122,7 @@ class Spending:
         """
         for renewer in self._renewers:
             renewer.cancel()
-        if self._limits is None or self._principal is None or (self._is_light and not self._used):
+        if self._limits is None or self._principal is None:
             return
         is_refused = status is not None and status >= 400 and status != CLIENT_CLOSED_REQUEST
         settlement = self._limits.settle(self._principal, self._reservations, self.used, is_over=is_refused)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
+from smartlite.auth import remembered
 from smartlite.auth.acting import Acting, FindMemberships
 from smartlite.auth.api_keys import PREFIX, Presented, parse
 from smartlite.auth.noted import utc_now
@@ -23,6 +24,9 @@ _REFUSED: Final = "No valid API key or access token was sent. Send one in the he
 _SCHEME: Final = "bearer"
 _DOTS: Final = 2
 """Of a signed token (RFC 7515, section 7.1); an encrypted one has four and is nothing to us."""
+
+_ANSWERS_A_WHILE: Final = 4
+"""For this part of the time that the database is believed, the same header gets the same answer without a look."""
 
 FindByToken = Callable[[str], Awaitable[Principal | None]]
 """From an access token to who shows it; None where it is not good."""
@@ -90,6 +94,13 @@ class _Key:
     principal: Principal
 
 
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    principal: Principal
+    at: datetime
+    until: datetime
+
+
 class Authenticator:
     """Knows whose credential was sent. One for each process; every method runs in its event loop.
 
@@ -116,6 +127,7 @@ class Authenticator:
         self._keys = Remembered(self._find_key, clock, find_timeout_s, max_keys)
         self._find_by_token = find_by_token
         self._acting = Acting(find_memberships, clock, find_timeout_s, max_keys)
+        self._answers: Recent[tuple[str | None, str | None], _Answer] = Recent(max_keys)
         self._used: Recent[str, datetime] = Recent(max_keys)
 
     async def authenticate(self, header: str | None, organization_id: str | None = None) -> Principal:
@@ -131,6 +143,10 @@ class Authenticator:
             Unavailable: 503, the store cannot be asked, and did not tell of this credential within the last minute.
             Overloaded: 429, too many credentials that nobody remembers are being looked for.
         """
+        now = self._clock()
+        answer = self._answers.get((header, organization_id))
+        if answer is not None and answer.at <= now < answer.until:
+            return answer.principal
         scheme, _, credential = (header or "").partition(" ")
         principal = None
         if scheme.lower() == _SCHEME:
@@ -142,6 +158,9 @@ class Authenticator:
             principal = await self._acting.complete(principal, organization_id)
         if principal is None:
             raise Unauthorized(_REFUSED)
+        if principal.key_id is not None:
+            until = now + remembered.FRESH / _ANSWERS_A_WHILE
+            self._answers.put((header, organization_id), _Answer(principal, now, until))
         return principal
 
     def take_used(self) -> list[tuple[str, datetime]]:

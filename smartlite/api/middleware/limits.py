@@ -63,7 +63,10 @@ class LimitsMiddleware:
             await send(message)
 
         try:
-            await self._identified(scope, receive, send_with_limits)
+            if len(self._closed):
+                await self._identified(scope, receive, send_with_limits)
+            else:
+                await self._app(scope, receive, send_with_limits)
         except Unauthorized:
             address = network_of(self._address(scope))
             refused = await self._limits.refuse(address)
@@ -78,11 +81,12 @@ class LimitsMiddleware:
             status = status or HTTPStatus.INTERNAL_SERVER_ERROR  # rendered further out
             raise
         finally:
-            await spending.finish(status)
+            if spending.has_to_settle:
+                await spending.finish(status)
 
     async def _identified(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Go on; from an address that sent too many bad credentials only those that are remembered are let in."""
-        if len(self._closed) and (self._closed.get(network_of(self._address(scope))) or 0.0) > time.monotonic():
+        if (self._closed.get(network_of(self._address(scope))) or 0.0) > time.monotonic():
             with unknown_refused():
                 await self._app(scope, receive, send)
         else:

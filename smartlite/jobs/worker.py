@@ -27,6 +27,7 @@ LEASE_S: Final = 10.0
 RENEW_S: Final = 3.0
 POLL_S: Final = 0.2
 AWAY_S: Final = 2.0
+_CANCEL_AGAIN_S: Final = 0.5
 _MAX_CLAIMS: Final = 100
 """A run that so many workers had has ended some of them: nobody takes it any more."""
 
@@ -76,6 +77,7 @@ class Worker:
         self._timing = timing
         self._clock = clock
         self._woken = asyncio.Event()
+        self._is_closing = False
         self._working: dict[asyncio.Task[None], Lease] = {}
         self._loops: list[asyncio.Task[None]] = []
 
@@ -90,15 +92,18 @@ class Worker:
 
     async def close(self) -> None:
         """Stop, and give the runs back to those who go on with them."""
+        self._is_closing = True
         loops, self._loops = self._loops, []
-        tasks = [*loops, *self._working]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        pending: set[asyncio.Task[None]] = {*loops, *self._working}
+        while pending:
+            for task in pending:
+                task.cancel()
+            # Again and again: a driver may take being cancelled for a connection that was lost.
+            _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_S)
 
     async def _claim_for_ever(self) -> None:
         is_away = False
-        while True:
+        while not self._is_closing:
             self._woken.clear()
             pause_s = self._timing.poll_s
             try:
@@ -190,7 +195,7 @@ class Worker:
             _logger.warning("a run was not given back", extra={"run": lease.run_id, "reason": error.message})
 
     async def _renew_for_ever(self) -> None:
-        while True:
+        while not self._is_closing:
             await asyncio.sleep(self._timing.renew_s)
             await asyncio.gather(*(self._keep(task, lease) for task, lease in list(self._working.items())))
 

@@ -27,7 +27,7 @@ from smartlite.errors import QuotaExceeded, RateLimited, SmartLiteError
 from smartlite.metering.recorder import Recorder
 
 _RUN: Final[ContextVar[Run | None]] = ContextVar("run", default=None)
-ROUTE: Final = "/v1/pipelines/{name}/runs"
+ROUTE: Final = "/v1/pipelines/{pipeline}/runs"
 
 
 @contextmanager

@@ -36,11 +36,15 @@ async def test_a_run_that_was_accepted_is_run_and_its_events_tell_of_it_in_order
 
 async def test_a_worker_runs_no_more_at_the_same_time_than_it_has_slots(office: Office) -> None:
     running = most = 0
+    two_run = asyncio.Event()
 
     async def count(context: StepContext, fields: Mapping[str, JSON]) -> JSON:
         nonlocal running, most
         running += 1
         most = max(most, running)
+        if running == 2:
+            two_run.set()
+        await two_run.wait()
         await asyncio.sleep(0.01)
         running -= 1
         return None

@@ -84,6 +84,7 @@ class Worker:
     def begin(self) -> None:
         """Start to work, once an event loop runs; nothing where it works already."""
         if not self._loops:
+            self._is_closing = False
             self._loops = [asyncio.create_task(work) for work in (self._claim_for_ever(), self._renew_for_ever())]
 
     def wake(self) -> None:

@@ -9,11 +9,18 @@ from typing import Any, Final, Self
 
 import httpx
 
+from smartlite.config import load_settings
 from smartlite.errors import Unavailable
 
 _TIMEOUT_S: Final = 180.0
 
 Messages = list[dict[str, str]]
+
+
+def credential() -> dict[str, str]:
+    """The header that lets a benchmark in: with the key of ``SMARTLITE_API_KEY``, none where there is none."""
+    key = load_settings().api_key.get_secret_value()
+    return {"Authorization": f"Bearer {key}"} if key else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +62,7 @@ class Gateway:
     """
 
     def __init__(self, url: str) -> None:
-        self._client = httpx.Client(base_url=url, timeout=_TIMEOUT_S, trust_env=False)
+        self._client = httpx.Client(base_url=url, timeout=_TIMEOUT_S, trust_env=False, headers=credential())
 
     def __enter__(self) -> Self:
         return self

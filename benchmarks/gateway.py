@@ -10,6 +10,7 @@ from typing import Final
 
 import httpx
 
+from benchmarks.client import credential
 from benchmarks.measure import Row, Sample, percentile, value_row
 from benchmarks.target import Target
 from smartlite.errors import Unavailable
@@ -51,7 +52,8 @@ def measure(target: Target) -> list[Row]:
 
 
 def _by_wrk(program: str, url: str) -> _Load:
-    command = (program, "-t1", f"-c{_CONNECTIONS}", f"-d{_DURATION_S}s", "--latency", f"{url}{_PATH}")
+    header = [part for name, value in credential().items() for part in ("-H", f"{name}: {value}")]
+    command = (program, "-t1", f"-c{_CONNECTIONS}", f"-d{_DURATION_S}s", "--latency", *header, f"{url}{_PATH}")
     text = subprocess.run(command, capture_output=True, text=True, check=True, timeout=_DURATION_S + 30).stdout
     return parse_wrk(text)
 
@@ -91,7 +93,9 @@ async def _by_httpx(url: str) -> _Load:
             times_s.append(time.perf_counter() - sent)
 
     limits = httpx.Limits(max_connections=_CONNECTIONS)
-    async with httpx.AsyncClient(base_url=url, timeout=30.0, limits=limits, trust_env=False) as client:
+    async with httpx.AsyncClient(
+        base_url=url, timeout=30.0, limits=limits, trust_env=False, headers=credential()
+    ) as client:
         await asyncio.gather(*(loop(client) for _ in range(_CONNECTIONS)))
     p50_s, p99_s = percentile(times_s, 50), percentile(times_s, 99)
     return _Load(len(times_s), len(times_s) / (time.perf_counter() - began), p50_s * 1e3, p99_s * 1e3, failed)

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import httpx
 
+from benchmarks.client import credential
+
 _SILENCE_S: Final = 60.0
 """A request that says nothing for so long counts as silent."""
 
@@ -71,7 +73,7 @@ class Log:
 def open_client(url: str) -> httpx.AsyncClient:
     """A client with connections that stay open, as many as there are tasks."""
     limits = httpx.Limits(max_connections=None)
-    return httpx.AsyncClient(base_url=url, timeout=_SILENCE_S, limits=limits, trust_env=False)
+    return httpx.AsyncClient(base_url=url, timeout=_SILENCE_S, limits=limits, trust_env=False, headers=credential())
 
 
 async def load_while(
@@ -102,7 +104,9 @@ async def seconds_until_answered(url: str, request: Request, limit_s: float, pau
     """Ask on a new connection each time until a request ends with 200; seconds, infinite where it never does."""
     began = time.perf_counter()
     while (now_s := time.perf_counter() - began) < limit_s:
-        async with httpx.AsyncClient(base_url=url, timeout=limit_s - now_s, trust_env=False) as client:
+        async with httpx.AsyncClient(
+            base_url=url, timeout=limit_s - now_s, trust_env=False, headers=credential()
+        ) as client:
             if await request.send(client) == "200":
                 return time.perf_counter() - began
         await asyncio.sleep(pause_s)

@@ -111,7 +111,7 @@ class Settings(BaseSettings):
     the load goes on, and a later request finds it done."""
 
     rate_limit_requests_per_minute: Annotated[int, Field(ge=0)] = 600
-    """Requests that have a model work which one API key may send in a minute; like all of these limits, 0 is none, and
+    """Requests that one API key may send in a minute; like all of these limits, 0 is none, and
     none applies where ``auth`` is ``off``."""
     rate_limit_tokens_per_minute: Annotated[int, Field(ge=0)] = 1_000_000
     """Tokens of language and embedding models, prompts and answers, that one API key may use in a minute."""
@@ -142,7 +142,7 @@ class Settings(BaseSettings):
     host at public ones, ``name:port`` wherever that is, also in this network; none: such steps fail."""
 
     prices: Path | None = None
-    """A YAML file with what use costs, see docs/identity.md; none: everything costs nothing."""
+    """A YAML file with what use costs, see docs/usage.md; none: everything costs nothing."""
     history_retention_days: Annotated[int, Field(ge=0)] = 90
     """Days that requests stay in the history; 0: for ever."""
     history_content: Literal["off", "text"] = "off"

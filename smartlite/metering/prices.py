@@ -4,11 +4,11 @@ A YAML file (``SMARTLITE_PRICES``)::
 
     models:
       whisper-base: {audio_input_minute: 0.006}
-      tts-1: {characters_1m: 15}
+      en_US-joe-medium: {characters_1m: 15}
       "*": {input_tokens_1m: 0.15, output_tokens_1m: 0.60}
 
-Prices are in units of one currency, which is the operator's; ``*`` is for every model that is not named. Costs are
-whole micro-units: each use is rounded up, so that nothing is free that has a price.
+Prices are in units of one currency, which is the operator's; ``*`` is for every model that is not named (by its own
+id, not by an alias). Costs are whole micro-units: each use is rounded up, so that nothing is free that has a price.
 """
 
 import math

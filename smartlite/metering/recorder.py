@@ -57,10 +57,6 @@ class Recorder:
                 _logger.error("use cannot be recorded: nothing more is given", extra={"reason": repr(error.__cause__)})
             self._refused.append(line)
 
-    def price(self, used: ModelUsage) -> int:
-        """What a use costs, in micro-units."""
-        return self._prices.cost_micros(used)
-
     def metered(self, used: ModelUsage) -> MeteredUsage:
         """In whole units, with its price."""
         return MeteredUsage(

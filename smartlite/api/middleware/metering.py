@@ -7,6 +7,7 @@ whatever ends this process afterwards. Who was refused for want of a credential 
 import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,6 +23,7 @@ from smartlite.errors import JournalUnavailable, SmartLiteError
 from smartlite.logging import request_id
 from smartlite.metering import Metering
 
+_MAX_CONTENT_BYTES: Final = 512 * 1024
 _logger = logging.getLogger(__name__)
 
 
@@ -97,8 +99,11 @@ class MeteringMiddleware:
         if self._seal is None or principal is None or spending is None or not spending.used:
             return None
         record_id = new_id("rec")
+        found = captured.content()
+        if len(found) > _MAX_CONTENT_BYTES:
+            return None  # escaped it is longer than a line of the journal may be
         try:
-            return record_id, await self._seal(principal.user_id or "", record_id, captured.content())
+            return record_id, await self._seal(principal.user_id or "", record_id, found)
         except SmartLiteError as error:
             # Not worth an answer that was made: it is an addition to the history, which itself is kept.
             _logger.warning("what was asked and answered is not kept", extra={"reason": error.message})

@@ -129,4 +129,6 @@ def _configuration() -> dict[str, Any]:
             for name, count in replicas.items()
         ],
     }
-    return {"proxy_location": "HeadOnly", "applications": [application]}
+    # As in every configuration that ships: the gateway writes its own access log.
+    logging = {"encoding": "JSON", "enable_access_log": False}
+    return {"proxy_location": "HeadOnly", "logging_config": logging, "applications": [application]}

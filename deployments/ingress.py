@@ -1,6 +1,7 @@
 """The ingress replica: the gateway's app over handles to the stages. Must not know routes."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
@@ -26,6 +27,7 @@ from deployments.pipelines import ReplicaPipelines
 from deployments.schema import migrate_when_possible
 from deployments.status import ServeStatusBoard
 from smartlite.api.app import create_app
+from smartlite.api.middleware.request_id import LEFT_TO_SERVE
 from smartlite.api.services import Services
 from smartlite.auth.quota_book import QuotaBook
 from smartlite.config import Settings, load_settings
@@ -56,6 +58,8 @@ class IngressDeployment:
         send_head_with_body()
         settings = load_settings()
         configure_logging(settings.log_level)
+        # Serve makes a record of every request before it asks whether its own access log is off.
+        logging.getLogger("ray.serve").setLevel(logging.WARNING)
         stages = open_stages(handles, settings)
         routes = open_routes(stages, models, settings)
         self._database = database = Database(settings.sql_url)
@@ -113,14 +117,10 @@ def _pipeline_waits(models: ModelDirectory, settings: Settings) -> tuple[float, 
 
 
 def leave_request_id_to_serve(app: _App) -> _App:
-    """Take the request id off the app's answers: Serve adds it to every one, and twice is once too often."""
+    """Have the app put no request id on its answers: Serve adds it to every one, and twice is once too often."""
 
     async def wrapped(scope: _Message, receive: _Receive, send: _Send) -> None:
-        async def send_without_id(message: _Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [pair for pair in message["headers"] if pair[0].lower() != b"x-request-id"]
-            await send(message)
-
-        await app(scope, receive, send_without_id)
+        scope[LEFT_TO_SERVE] = True
+        await app(scope, receive, send)
 
     return wrapped

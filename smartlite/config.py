@@ -166,6 +166,8 @@ class Settings(BaseSettings):
     """Origins that browsers may call from, comma-separated; ``*`` means any."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Least severe level that is logged."""
+    access_log_per_second: Annotated[int, Field(ge=0)] = 20
+    """Requests that went well and are logged, each second and ingress replica; every one that failed is."""
 
     @field_validator("auth")
     @classmethod

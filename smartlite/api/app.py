@@ -12,6 +12,7 @@ from fastapi import APIRouter, FastAPI
 from smartlite.api.docs import add_docs
 from smartlite.api.document import Surroundings
 from smartlite.api.errors import exception_handlers
+from smartlite.api.flat import flat_routes
 from smartlite.api.middleware import HEALTH_PATHS, PUBLIC_PATHS, middleware_stack
 from smartlite.api.routes import (
     auth,
@@ -93,6 +94,7 @@ def create_app(services: Services) -> FastAPI:
             services.limits,
             services.idempotency,
             services.metering,
+            flat_routes(ROUTERS),
         ),
         exception_handlers=exception_handlers(),
     )

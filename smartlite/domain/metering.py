@@ -23,9 +23,13 @@ class MeteredUsage:
     """At the prices of that moment."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RequestRecord:
-    """One request that was answered, or whose client left."""
+    """One request that was answered, or whose client left.
+
+    Nobody changes it; that is not enforced, since one is made twice for every request, and a frozen one takes three
+    times as long to make (1.9 us for 0.5).
+    """
 
     id: str
     at: datetime

@@ -71,6 +71,12 @@ class ModelDirectory:
 
     models: tuple[ServedModel, ...]
     _by_name: Mapping[str, ServedModel] = field(init=False, repr=False, compare=False)
+    untold: tuple[ServedModel, ...] = field(init=False, repr=False, compare=False)
+    """TTS models whose voices only they themselves can tell."""
+    _voiced: "list[tuple[Mapping[str, tuple[Voice, ...]], ModelDirectory]]" = field(
+        init=False, repr=False, compare=False, default_factory=list
+    )
+    """What was told last, and what came of it."""
 
     def __post_init__(self) -> None:
         by_name: dict[str, ServedModel] = {}
@@ -80,22 +86,20 @@ class ModelDirectory:
             for alias in model.aliases:
                 by_name.setdefault(alias, model)
         object.__setattr__(self, "_by_name", by_name)
-
-    @property
-    def untold(self) -> tuple[ServedModel, ...]:
-        """TTS models whose voices only they themselves can tell."""
-        return tuple(model for model in self.models if model.task == "tts" and not model.voices)
+        untold = tuple(model for model in self.models if model.task == "tts" and not model.voices)
+        object.__setattr__(self, "untold", untold)
 
     def with_voices(self, told: Mapping[str, tuple[Voice, ...]]) -> "ModelDirectory":
-        """The same models with the voices that they have told since, by model id."""
-        return ModelDirectory(
-            tuple(
+        """The same models with the voices that they have told since, by model id; ``told`` never changes."""
+        if not self._voiced or self._voiced[0][0] is not told:
+            models = tuple(
                 replace(model, voices=told[model.id], languages=model.languages or _languages(told[model.id]))
                 if model in self.untold and model.id in told
                 else model
                 for model in self.models
             )
-        )
+            self._voiced[:] = [(told, ModelDirectory(models))]
+        return self._voiced[0][1]
 
     def names(self) -> Iterable[tuple[str, ServedModel]]:
         """Every name a client may use, with its model, in a stable order."""

@@ -11,7 +11,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from pydantic_core import to_json
+import orjson
 from sqlalchemy import Insert, delete, insert, select, update
 from sqlalchemy.dialects import mysql, sqlite
 
@@ -38,9 +38,8 @@ SUMS: Final = (
     "cost_micros",
 )
 _USED: Final = tuple(field.name for field in fields(MeteredUsage))
-_KEPT_AS_THEY_ARE: Final = tuple(
-    field.name for field in fields(RequestRecord) if field.name not in {"at", "usage", "content"}
-)
+_NAMES: Final = frozenset(field.name for field in fields(RequestRecord))
+_NO_MODEL: Final = (MeteredUsage(""),)
 _KEY: Final = ("user_id", "day", "key_id", "organization_id", "model")
 
 
@@ -92,12 +91,27 @@ async def forget_segments(session: WriteSession, before: datetime) -> int:
 
 def encode(record: RequestRecord) -> bytes:
     """As one line of a journal."""
-    line = {name: getattr(record, name) for name in _KEPT_AS_THEY_ARE}
-    line["at"] = record.at.timestamp()
-    line["usage"] = [[getattr(used, name) for name in _USED] for used in record.usage]
+    line: dict[str, Any] = {
+        "id": record.id,
+        "at": record.at.timestamp(),
+        "request_id": record.request_id,
+        "user_id": record.user_id,
+        "key_id": record.key_id,
+        "organization_id": record.organization_id,
+        "method": record.method,
+        "route": record.route,
+        "status": record.status,
+        "error_code": record.error_code,
+        "duration_ms": record.duration_ms,
+        "stages_ms": record.stages_ms,
+        "request_bytes": record.request_bytes,
+        "response_bytes": record.response_bytes,
+        "client_gone": record.client_gone,
+        "usage": [[getattr(used, name) for name in _USED] for used in record.usage],
+    }
     if record.content is not None:
-        line["content"] = base64.b64encode(record.content)
-    return to_json(line)
+        line["content"] = base64.b64encode(record.content).decode()
+    return orjson.dumps(line)
 
 
 def decode(line: bytes) -> RequestRecord:
@@ -108,14 +122,15 @@ def decode(line: bytes) -> RequestRecord:
         ValueError: It is none of ``encode``'s.
     """
     try:
-        found = json.loads(line)
-        values = {name: found[name] for name in _KEPT_AS_THEY_ARE if name in found}
-        values["at"] = datetime.fromtimestamp(found["at"], UTC)
-        values["usage"] = tuple(MeteredUsage(*used[: len(_USED)]) for used in found.get("usage", ()))
+        found = orjson.loads(line)
+        if not found.keys() <= _NAMES:
+            found = {name: value for name, value in found.items() if name in _NAMES}
+        found["at"] = datetime.fromtimestamp(found["at"], UTC)
+        found["usage"] = tuple([MeteredUsage(*used[: len(_USED)]) for used in found.get("usage", ())])
         if found.get("content") is not None:
-            values["content"] = base64.b64decode(found["content"])
-        return RequestRecord(**values)
-    except (AttributeError, KeyError, TypeError, OverflowError) as error:
+            found["content"] = base64.b64decode(found["content"])
+        return RequestRecord(**found)
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         msg = "a line of a journal is no record of a request"
         raise ValueError(msg) from error
 
@@ -154,18 +169,16 @@ def _sums(records: Iterable[RequestRecord]) -> Iterable[dict[str, Any]]:
     found: dict[tuple[Any, ...], list[int]] = {}
     for record in records:
         failed = int(record.status is None or record.status >= 400)
-        for used in record.usage or (MeteredUsage(""),):
-            key = (
-                record.user_id or "",
-                record.at.astimezone(UTC).date(),
-                record.key_id or "",
-                record.organization_id or "",
-                used.model[:MODEL_CHARACTERS],
-            )
-            sums = found.setdefault(key, [0] * len(SUMS))
-            amounts = (1, failed, *(getattr(used, name) for name in SUMS[2:]))
-            for place, amount in enumerate(amounts):
-                sums[place] += amount
+        day = record.at.astimezone(UTC).date()
+        for used in record.usage or _NO_MODEL:
+            model = used.model[:MODEL_CHARACTERS]
+            key = (record.user_id or "", day, record.key_id or "", record.organization_id or "", model)
+            sums = found.get(key) or found.setdefault(key, [0] * len(SUMS))
+            sums[0] += 1
+            sums[1] += failed
+            if record.usage:
+                for place, name in enumerate(SUMS[2:], 2):
+                    sums[place] += getattr(used, name)
     for key in sorted(found):
         yield dict(zip((*_KEY, *SUMS), (*key, *found[key]), strict=True))
 

@@ -1,10 +1,11 @@
 """What surrounds every route, as plain ASGI, and its one order. Must not know any route's format."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from starlette.middleware import Middleware
 
+from smartlite.api.flat import FlatMiddleware, FlatRoute
 from smartlite.api.middleware.admission import AdmissionMiddleware
 from smartlite.api.middleware.body_limit import BodyLimitMiddleware
 from smartlite.api.middleware.callers import CallersMiddleware
@@ -43,6 +44,8 @@ PUBLIC_PATHS: Final = frozenset(
 )
 """What is answered without a credential although it is part of a version of the API."""
 
+NO_FLAT_ROUTES: Final[Mapping[tuple[str, str], FlatRoute]] = {}
+
 
 def middleware_stack(
     settings: Settings,
@@ -51,6 +54,7 @@ def middleware_stack(
     limits: Limits | None = None,
     keeper: IdempotencyKeeper | None = None,
     metering: Metering | None = None,
+    flat: Mapping[tuple[str, str], FlatRoute] = NO_FLAT_ROUTES,
 ) -> list[Middleware]:
     """Every middleware, the outermost first; ``prefixes`` are those of the API's versions.
 
@@ -60,11 +64,16 @@ def middleware_stack(
     many ask the database, and before anything of the body is read; limits stand around that, to count who is
     refused. Without an authenticator nobody is asked who they are, and without limits nobody counts. Innermost is
     who answers a request again that was sent before with the same Idempotency-Key: by then it is known whose key
-    that is, and the body is bounded.
+    that is, and the body is bounded; and what answers the few routes that are not left to FastAPI.
     """
     return [
         Middleware(RequestIDMiddleware),
-        Middleware(ObservationMiddleware, prefixes=prefixes, quiet_paths=HEALTH_PATHS),
+        Middleware(
+            ObservationMiddleware,
+            prefixes=prefixes,
+            quiet_paths=HEALTH_PATHS,
+            lines_per_second=settings.access_log_per_second,
+        ),
         *([] if metering is None else [Middleware(MeteringMiddleware, metering=metering, prefixes=prefixes)]),
         Middleware(HeadersMiddleware),
         *cors(settings.cors_origins),
@@ -87,6 +96,7 @@ def middleware_stack(
             BodyLimitMiddleware, max_json_bytes=settings.max_json_bytes, max_upload_bytes=settings.max_upload_bytes
         ),
         *([] if keeper is None else [Middleware(IdempotencyMiddleware, keeper=keeper, prefixes=prefixes)]),
+        Middleware(FlatMiddleware, routes=flat),
     ]
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Set
 from typing import Final
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from smartlite.api.header_index import header, headers_of
 from smartlite.errors import Overloaded
 
 _CHUNKED_BYTES: Final = 1024 * 1024
@@ -42,8 +42,7 @@ class AdmissionMiddleware:
 
 def _declared_bytes(scope: Scope) -> int:
     """What the body will hold in memory: its Content-Length, or a guess where it comes in chunks without one."""
-    headers = Headers(scope=scope)
-    length = headers.get("content-length", "")
+    length = header(scope, b"content-length") or ""
     if length.isdecimal():
         return int(length)
-    return _CHUNKED_BYTES if "transfer-encoding" in headers else 0
+    return _CHUNKED_BYTES if b"transfer-encoding" in headers_of(scope) else 0

@@ -6,9 +6,9 @@ Must not know what is in the body.
 import asyncio
 from typing import Final
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from smartlite.api.header_index import header, header_values, headers_of
 from smartlite.errors import InvalidRequest, RequestTooLarge, UnsupportedMediaType
 
 DRAIN_BYTES: Final = 1024 * 1024
@@ -29,14 +29,13 @@ class BodyLimitMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        is_form = headers.get("content-type", "").lower().startswith("multipart/")
+        is_form = (header(scope, b"content-type") or "").lower().startswith("multipart/")
         limit = self._max_upload_bytes if is_form else self._max_json_bytes
         try:
-            _check_encoding(headers)
-            _check_length(headers, limit)
+            _check_encoding(scope)
+            _check_length(scope, limit)
         except (UnsupportedMediaType, RequestTooLarge):
-            if "expect" not in headers:  # else the client waits for our word before it sends anything
+            if b"expect" not in headers_of(scope):  # else the client waits for our word before it sends anything
                 await _drain(receive)
             raise
         received = 0
@@ -55,14 +54,14 @@ class BodyLimitMiddleware:
         await self._app(scope, receive_and_count, send)
 
 
-def _check_encoding(headers: Headers) -> None:
-    encoding = headers.get("content-encoding", "identity").strip().lower()
+def _check_encoding(scope: Scope) -> None:
+    encoding = (header(scope, b"content-encoding") or "").strip().lower()
     if encoding not in {"identity", ""}:
         raise UnsupportedMediaType("Compressed request bodies are not taken: send no Content-Encoding.")
 
 
-def _check_length(headers: Headers, limit: int) -> None:
-    lengths = headers.getlist("content-length")
+def _check_length(scope: Scope, limit: int) -> None:
+    lengths = header_values(scope, b"content-length")
     if not lengths:
         return
     # isdecimal alone would take other scripts' digits, which int() reads too.

@@ -9,9 +9,9 @@ from collections.abc import Sequence, Set
 from typing import Final
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from smartlite.api.header_index import header
 from smartlite.errors import HostNotAllowed, OriginNotAllowed
 
 _ANY: Final = "*"
@@ -29,11 +29,10 @@ class CallersMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in {"http", "websocket"} and scope["path"] not in self._exempt_paths:
-            headers = Headers(scope=scope)
-            host = headers.get("host", "")
+            host = header(scope, b"host") or ""
             if _ANY not in self._hosts and _name_of(host) not in self._hosts:
                 raise HostNotAllowed("This gateway does not answer to that name: see SMARTLITE_ALLOWED_HOSTS.")
-            origin = headers.get("origin")
+            origin = header(scope, b"origin")
             if origin is not None and scope.get("method") not in _SAFE_METHODS and not self._may_call(origin, host):
                 raise OriginNotAllowed("Pages of that origin may not call this gateway: see SMARTLITE_CORS_ORIGINS.")
         await self._app(scope, receive, send)

@@ -2,12 +2,15 @@
 
 from typing import Final
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from smartlite.api.header_index import headers_of
 
 _REMOVED: Final = frozenset({b"x-request-timeout-seconds", b"x-request-disconnect-disabled"})
 """Ray Serve obeys them, so any client could switch off the server's timeout and its cancellation; the edge removes them
 too, but a replica's own port can be reached without it."""
+
+_ADDED: Final = ((b"x-content-type-options", b"nosniff"), (b"openai-version", b"2020-10-01"))
 
 
 class HeadersMiddleware:
@@ -20,13 +23,12 @@ class HeadersMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        scope["headers"] = [(name, value) for name, value in scope["headers"] if name.lower() not in _REMOVED]
+        if not _REMOVED.isdisjoint(headers_of(scope)):
+            scope["headers"] = [(name, value) for name, value in scope["headers"] if name.lower() not in _REMOVED]
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["x-content-type-options"] = "nosniff"
-                headers["openai-version"] = "2020-10-01"
+                message["headers"] = [*message["headers"], *_ADDED]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

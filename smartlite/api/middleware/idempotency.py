@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from smartlite.api.errors import CLIENT_CLOSED_REQUEST
+from smartlite.api.header_index import headers_of
 from smartlite.api.observation import observe_scope
 from smartlite.api.principal import principal_of
 from smartlite.api.recording import Recording, replay
@@ -65,7 +66,7 @@ class IdempotencyMiddleware:
         self._prefixes = tuple(f"{prefix}/" for prefix in prefixes if prefix)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        keys = [value for name, value in scope["headers"] if name == _HEADER] if self._is_covered(scope) else []
+        keys = headers_of(scope).get(_HEADER, ()) if self._is_covered(scope) else ()
         principal = _known(scope) if keys else None
         if principal is None:
             await self._app(scope, receive, send)

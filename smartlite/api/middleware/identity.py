@@ -4,9 +4,9 @@ import re
 from collections.abc import Awaitable, Callable, Sequence, Set
 from typing import Final
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from smartlite.api.header_index import header_values
 from smartlite.api.principal import keep_principal
 from smartlite.domain.principal import Principal
 
@@ -52,12 +52,12 @@ def _pattern(path: str) -> str:
 
 def _credential(scope: Scope) -> str | None:
     """Only from the header: an address, with all that it asks for, ends in logs and histories."""
-    given = Headers(scope=scope).getlist("authorization")
+    given = header_values(scope, b"authorization")
     # Two are as good as none: something in front of us may have looked at the other one.
     return given[0] if len(given) == 1 else None
 
 
 def _organization(scope: Scope) -> str | None:
     """What official clients send where they were given an organisation; an empty one is none, and two are no id."""
-    given = [value for each in Headers(scope=scope).getlist("openai-organization") if (value := each.strip())]
+    given = [value for each in header_values(scope, b"openai-organization") if (value := each.strip())]
     return ", ".join(given) or None

@@ -9,11 +9,12 @@ import time
 from http import HTTPStatus
 from typing import Final
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from smartlite.api.errors import error_response
+from smartlite.api.header_index import header_values
 from smartlite.api.observation import observe_scope
 from smartlite.api.spending import begin_spending
 from smartlite.auth.addresses import network_of
@@ -24,7 +25,7 @@ from smartlite.errors import RateLimited, Unauthorized
 
 ADDRESS_HEADER: Final = "x-smartlite-client-address"
 """Our edge sets it to the address that a connection comes from, and removes what a client sends under that name."""
-
+_ADDRESS_HEADER: Final = ADDRESS_HEADER.encode()
 
 _MAX_CLOSED: Final = 10_000
 """Addresses that sent too many bad credentials."""
@@ -100,7 +101,7 @@ class LimitsMiddleware:
         await response(scope, receive, send)
 
     def _address(self, scope: Scope) -> str:
-        given = Headers(scope=scope).getlist(ADDRESS_HEADER) if self._has_own_edge else []
+        given = header_values(scope, _ADDRESS_HEADER) if self._has_own_edge else []
         if len(given) == 1:
             return given[0]
         client = scope.get("client")

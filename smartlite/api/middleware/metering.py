@@ -12,6 +12,7 @@ from typing import Final
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from smartlite.api.errors import error_response
+from smartlite.api.header_index import header
 from smartlite.api.middleware.captured import Captured
 from smartlite.api.middleware.observation import route_of
 from smartlite.api.observation import observe_scope
@@ -117,7 +118,7 @@ class MeteringMiddleware:
             return
         observation = observe_scope(scope)
         spending = kept_spending(scope)
-        length = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+        length = header(scope, b"content-length") or ""
         self._recorder.record(
             RequestRecord(
                 id=content[0] if content else new_id("rec"),
@@ -132,7 +133,7 @@ class MeteringMiddleware:
                 error_code=observation.error_code,
                 duration_ms=round(1000 * observation.elapsed_s),
                 stages_ms={name: round(1000 * seconds) for name, seconds in observation.stages_s.items()},
-                request_bytes=int(length) if length.isdigit() else 0,
+                request_bytes=int(length) if length.isdecimal() else 0,
                 response_bytes=size_bytes,
                 client_gone=observation.client_gone,
                 usage=tuple(map(self._recorder.metered, spending.used)) if spending else (),

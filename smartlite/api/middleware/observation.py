@@ -1,12 +1,17 @@
-"""Times on every answer and one log line per request. Must not know which stages there are."""
+"""Times on every answer and the access log. Must not know which stages there are.
+
+Every failure has its line. Of what went well so many lines a second are written, and the next one tells how many were
+not: a line costs about a third of a small request. The history, which is another thing, has every request.
+"""
 
 import logging
+import math
+import time
 from collections.abc import Sequence, Set
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from smartlite.api.observation import begin_observation
+from smartlite.api.observation import Observation, begin_observation
 
 _logger = logging.getLogger("smartlite.access")
 
@@ -14,10 +19,13 @@ _logger = logging.getLogger("smartlite.access")
 class ObservationMiddleware:
     """Begins the notes of a request, sends them as ``Server-Timing`` and logs them when it ends."""
 
-    def __init__(self, app: ASGIApp, prefixes: Sequence[str], quiet_paths: Set[str]) -> None:
+    def __init__(
+        self, app: ASGIApp, prefixes: Sequence[str], quiet_paths: Set[str], lines_per_second: float = math.inf
+    ) -> None:
         self._app = app
         self._prefixes = tuple(f"{prefix}/" for prefix in prefixes if prefix)
         self._quiet_paths = quiet_paths
+        self._lines = _LineBudget(lines_per_second)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -31,9 +39,11 @@ class ObservationMiddleware:
             nonlocal status, size_bytes
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["server-timing"] = observation.server_timing()
-                headers["openai-processing-ms"] = str(round(1e3 * observation.elapsed_s))
+                message["headers"] = [
+                    *message["headers"],
+                    (b"server-timing", observation.server_timing().encode()),
+                    (b"openai-processing-ms", b"%d" % round(1e3 * observation.elapsed_s)),
+                ]
             elif message["type"] == "http.response.body":
                 size_bytes += len(message.get("body", b""))
             await send(message)
@@ -41,20 +51,57 @@ class ObservationMiddleware:
         try:
             await self._app(scope, receive, send_with_times)
         finally:
-            _logger.log(
-                logging.DEBUG if scope["path"] in self._quiet_paths else logging.INFO,
-                "request",
-                extra={
-                    "method": scope["method"],
-                    "route": route_of(scope, self._prefixes),
-                    "status": status,
-                    "seconds": round(observation.elapsed_s, 4),
-                    "stages_s": {name: round(seconds, 4) for name, seconds in observation.stages_s.items()},
-                    "response_bytes": size_bytes,
-                    "error_code": observation.error_code,
-                    "client_gone": observation.client_gone,
-                },
-            )
+            self._log(scope, status, size_bytes, observation)
+
+    def _log(self, scope: Scope, status: int | None, size_bytes: int, observation: Observation) -> None:
+        level = logging.DEBUG if scope["path"] in self._quiet_paths else logging.INFO
+        if not _logger.isEnabledFor(level):
+            return
+        is_well = status is not None and status < 400 and not observation.error_code and not observation.client_gone
+        if is_well and level == logging.INFO and not self._lines.take():
+            return
+        unlogged = self._lines.skipped()
+        _logger.log(
+            level,
+            "request",
+            extra={
+                "method": scope["method"],
+                "route": route_of(scope, self._prefixes),
+                "status": status,
+                "seconds": round(observation.elapsed_s, 4),
+                "stages_s": {name: round(seconds, 4) for name, seconds in observation.stages_s.items()},
+                "response_bytes": size_bytes,
+                "error_code": observation.error_code,
+                "client_gone": observation.client_gone,
+                **({"unlogged_before": unlogged} if unlogged else {}),
+            },
+        )
+
+
+class _LineBudget:
+    """So many lines in each second; a second begins with its first line."""
+
+    def __init__(self, per_second: float) -> None:
+        self._per_second = per_second
+        self._begun_s = -math.inf
+        self._written = 0
+        self._skipped = 0
+
+    def take(self) -> bool:
+        """Whether another line may be written."""
+        now_s = time.monotonic()
+        if now_s - self._begun_s >= 1.0:
+            self._begun_s, self._written = now_s, 0
+        if self._written < self._per_second:
+            self._written += 1
+            return True
+        self._skipped += 1
+        return False
+
+    def skipped(self) -> int:
+        """How many were not written since this was asked last."""
+        skipped, self._skipped = self._skipped, 0
+        return skipped
 
 
 def route_of(scope: Scope, prefixes: Sequence[str]) -> str | None:

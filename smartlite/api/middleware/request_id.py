@@ -6,14 +6,18 @@ Must not know what it is used for.
 import re
 from typing import Final
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from smartlite.api.header_index import header_values
 from smartlite.domain.ids import new_id
 from smartlite.logging import request_id
 
 HEADER: Final = "x-request-id"
+LEFT_TO_SERVE: Final = "smartlite.request_id_left_to_serve"
+"""In a scope: Ray Serve, which surrounds this app, puts the id on the answer."""
+_NAME: Final = HEADER.encode()
 _ALLOWED: Final = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 """Safe in a header, a log line, a file name and a query."""
 
@@ -28,7 +32,7 @@ class RequestIDMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = Headers(scope=scope).getlist(HEADER)
+        given = header_values(scope, _NAME)
         # Two ids are as good as none: whoever reads the log could not tell which is meant.
         value = given[0] if len(given) == 1 and _ALLOWED.fullmatch(given[0]) else new_id("req")
 
@@ -38,11 +42,12 @@ class RequestIDMiddleware:
             await send(message)
 
         # Serve reads the header before this app runs where this middleware surrounds Serve too (``around_serve``).
-        headers = [(name, old) for name, old in scope["headers"] if name.lower() != HEADER.encode()]
-        scope["headers"] = [*headers, (HEADER.encode(), value.encode())]
+        if given != [value]:
+            headers = [(name, old) for name, old in scope["headers"] if name.lower() != _NAME]
+            scope["headers"] = [*headers, (_NAME, value.encode())]
         token = request_id.set(value)
         try:
-            await self._app(scope, receive, send_with_id)
+            await self._app(scope, receive, send if scope.get(LEFT_TO_SERVE) else send_with_id)
         finally:
             request_id.reset(token)
 

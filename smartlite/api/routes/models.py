@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter, Request, Response
 
+from smartlite.api.flat import flat
 from smartlite.api.openapi import error_responses
 from smartlite.api.permissions import needs
 from smartlite.api.schemas.models import ModelList, ModelObject
@@ -22,19 +23,22 @@ router = APIRouter(tags=["Models"], dependencies=[needs(Scope.MODELS_READ)])
 class _Rendered:
     states: Mapping[str, ModelState]
     models: ModelDirectory
-    body: bytes
+    response: Response
+    """Sent as often as it is asked for: nothing in it is of one request."""
 
 
 @router.get("/models", summary="List models", response_model=ModelList, responses=error_responses(405))
+@flat
 async def list_models(request: Request, services: ServicesDep) -> Response:
     """Ids first, then aliases such as `whisper-1` and `tts-1`."""
     states, models = await services.status.models(), await services.directory()
     rendered: _Rendered | None = getattr(request.app.state, "rendered_models", None)
     if rendered is None or rendered.states != states or rendered.models != models:
         listed = [_describe(models, name, model, states) for name, model in models.names()]
-        rendered = _Rendered(dict(states), models, ModelList(data=listed).model_dump_json().encode())
+        body = ModelList(data=listed).model_dump_json()
+        rendered = _Rendered(dict(states), models, Response(body, media_type="application/json"))
         request.app.state.rendered_models = rendered
-    return Response(rendered.body, media_type="application/json")
+    return rendered.response
 
 
 @router.get("/models/{model:path}", summary="Retrieve a model", responses=error_responses(404, 405))

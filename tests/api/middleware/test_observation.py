@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
 from smartlite.api.middleware.headers import HeadersMiddleware
+from smartlite.api.middleware.observation import ObservationMiddleware
 from smartlite.api.observation import Observation, ObservationDep
 
 
@@ -82,3 +83,39 @@ async def test_headers_that_steer_ray_serve_are_removed() -> None:
     }
     await HeadersMiddleware(app)(scope, None, None)  # type: ignore[arg-type]
     assert seen == [(b"accept", b"*/*")]
+
+
+async def test_of_what_goes_well_so_many_lines_a_second_are_written(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "smartlite.access")
+    await ask(["/ok"] * 5, lines_per_second=2)
+    assert len(caplog.records) == 2
+
+
+async def test_every_failure_is_logged_and_tells_how_many_lines_were_left_out(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "smartlite.access")
+    await ask(["/ok", "/ok", "/ok", "/bad", "/bad"], lines_per_second=1)
+    noted = [vars(record) for record in caplog.records]
+    assert [each["status"] for each in noted] == [200, 500, 500]
+    assert [each.get("unlogged_before") for each in noted] == [None, 2, None]
+
+
+async def test_no_line_is_written_of_what_goes_well_where_none_is_wanted(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "smartlite.access")
+    await ask(["/ok"], lines_per_second=0)
+    assert caplog.records == []
+
+
+async def ask(paths: list[str], lines_per_second: float) -> None:
+    """Send requests through the middleware alone; ``/bad`` fails."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        status = 500 if scope["path"] == "/bad" else 200
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body"})
+
+    app = ObservationMiddleware(answer, (), frozenset(), lines_per_second)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
+        for path in paths:
+            await client.get(path)

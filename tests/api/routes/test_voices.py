@@ -105,7 +105,7 @@ async def test_voices_that_only_the_model_can_tell_are_listed_and_speak(services
     asked = {"model": "tts-1", "voice": "shimmer", "input": "Hello."}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(gateway), base_url="http://gateway") as client:
         early = await client.post("/v1/audio/speech", json=asked)
-        services.status.told["fake-tts"] = (Voice("fake", "A tone", "en-US", ("shimmer",)),)  # type: ignore[attr-defined]
+        services.status.told = {"fake-tts": (Voice("fake", "A tone", "en-US", ("shimmer",)),)}  # type: ignore[attr-defined]
         listed, model = await client.get(PATH), await client.get("/v1/models/tts-1")
         speech = await client.post("/v1/audio/speech", json=asked)
         in_list = (await client.get("/v1/models")).json()["data"]

@@ -95,7 +95,7 @@ async def _measure(runs: int) -> str:
         stack.push_async_callback(store.close)
         limits = Limits(Allowances(*[_NEVER_REACHED] * 6), SharedLimiter(store), quotas=QuotaBook(database).of)
         journal = Journal(folder / "journal")
-        drain = Drain(database, folder / "journal", journal)
+        drain = Drain(database, folder / "journal")
         metering = Metering(Recorder(journal, Prices()), History(database, drain))
         off = _services(folder)
         keys = replace(

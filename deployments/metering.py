@@ -1,19 +1,23 @@
-"""Metering on an ingress replica: its journal, what brings journals into the database, and what deletes the old.
+"""Metering on a replica: its journal, the process that brings journals into the database, and what deletes the old.
 
 Must not know routes, nor what a record says.
 """
 
 import asyncio
 import logging
+import os
 import random
+import sys
 from datetime import date
 from typing import Final
 
 from smartlite.auth.allowances import Rule
 from smartlite.config import Settings
+from smartlite.edge import tether
 from smartlite.errors import SmartLiteError
 from smartlite.metering import Metering
 from smartlite.metering.drain import Drain
+from smartlite.metering.drain_process import keep_one_running
 from smartlite.metering.history import History
 from smartlite.metering.prices import load_prices
 from smartlite.metering.recorder import Recorder
@@ -32,11 +36,10 @@ class ReplicaMetering:
     def __init__(self, settings: Settings, database: Database, cipher: Cipher) -> None:
         self._settings = settings
         self._journal = Journal(settings.journal_dir)
-        self._drain = Drain(database, settings.journal_dir, self._journal)
         self.prices = load_prices(settings.prices)
         self.metering = Metering(
             Recorder(self._journal, self.prices),
-            History(database, self._drain, cipher),
+            History(database, Drain(database, settings.journal_dir), cipher),
             cipher.seal if settings.history_content == "text" else None,
         )
         self._tasks: list[asyncio.Task[None]] = []
@@ -44,7 +47,9 @@ class ReplicaMetering:
     def begin(self) -> None:
         """Start to work, once the event loop runs."""
         if not self._tasks:
-            works = (self._drain.run_for_ever(), self.metering.recorder.sync_for_ever(), self._purge_for_ever())
+            before = (sys.executable, "-I", "-S", tether.__file__, str(os.getpid()))
+            drain = keep_one_running(self._settings.journal_dir, before)
+            works = (drain, self.metering.recorder.sync_for_ever(), self._purge_for_ever())
             self._tasks = [asyncio.create_task(work) for work in works]
 
     async def spent(self, rule: Rule, first: date) -> float:

@@ -1,7 +1,8 @@
 """Brings journals into the database, each record once, however long that takes. Must not know what a record is for.
 
-Every process reads its own segments, and those of processes that are gone. Nothing is given up: a database that is away
-is waited for, and a record that it will never take is put aside in a file, so that those behind it are not held up.
+It reads what other processes write, and removes what nobody writes any more; several that read the same hinder nobody.
+Nothing is given up: a database that is away is waited for, and a record that it will never take is put aside in a file,
+so that those behind it are not held up.
 """
 
 import asyncio
@@ -16,43 +17,35 @@ from smartlite.errors import DatabaseUnavailable, SmartLiteError
 from smartlite.storage import journal as journals
 from smartlite.storage import ledger
 from smartlite.storage.database import Database, retried
-from smartlite.storage.journal import Journal, Line, Segment
+from smartlite.storage.journal import Line, Segment
 
-BATCH: Final = 500
-EVERY_S: Final = 0.5
+BATCH: Final = 2000
+EVERY_S: Final = 1.0
 """Between two looks at what was written; so old is the history at most while the database is well."""
-_ORPHANS_EVERY_S: Final = 2.0
 _BACK_OFF_S: Final = (0.5, 1.0, 2.0, 5.0)
 _logger = logging.getLogger(__name__)
 
 
 class Drain:
-    """Reads the segments of one folder. One for each process.
+    """Reads the segments of one folder.
 
     Args:
         database: Where to.
         folder: The journals of this machine.
-        journal: This process' own; None where it writes none.
     """
 
-    def __init__(self, database: Database, folder: Path, journal: Journal | None = None) -> None:
+    def __init__(self, database: Database, folder: Path) -> None:
         self._database = database
         self._folder = folder
-        self._journal = journal
         self._read: dict[str, int] = {}
         self._failures = 0
 
     async def run_for_ever(self) -> None:
         """Read until cancelled."""
-        orphans_at = 0.0
-        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(_BACK_OFF_S[min(self._failures, len(_BACK_OFF_S)) - 1] if self._failures else EVERY_S)
             try:
-                await self.read_own()
-                if loop.time() >= orphans_at:
-                    await self.read_orphans()
-                    orphans_at = loop.time() + _ORPHANS_EVERY_S
+                await self.read_all()
             except SmartLiteError as error:
                 if not self._failures:
                     reason = {"reason": repr(error.__cause__ or error)}
@@ -66,36 +59,23 @@ class Drain:
                     _logger.warning("the database takes the history again")
                 self._failures = 0
 
-    async def read_own(self) -> None:
-        """Bring this process' segments in; those that are ended are removed.
+    async def read_all(self) -> None:
+        """Bring in what was written until now; segments that nobody writes any more are removed.
 
         Raises:
             DatabaseUnavailable: 503.
         """
-        if self._journal is None:
-            return
-        for segment in tuple(self._journal.ended):
-            await self._bring_in(segment)
-            self._journal.ended.remove(segment)
-            segment.remove()
-            self._read.pop(segment.id, None)
-        if self._journal.current is not None:
-            await self._bring_in(self._journal.current)
-
-    async def read_orphans(self) -> None:
-        """Bring in, and remove, the segments of processes that are gone.
-
-        Raises:
-            DatabaseUnavailable: 503.
-        """
-        for segment in journals.orphans(self._folder):
+        for segment in journals.segments(self._folder):
             try:
                 await self._bring_in(segment)
             except BaseException:
                 segment.close()
                 raise
-            segment.remove()
-            self._read.pop(segment.id, None)
+            if segment.is_ours:
+                segment.remove()
+                self._read.pop(segment.id, None)
+            else:
+                segment.close()
 
     async def backlog(self) -> Backlog:
         """What is on this machine and not in the database.

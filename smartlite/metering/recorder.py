@@ -73,10 +73,9 @@ class Recorder:
         """Have the disk take what was written, once a second."""
         while True:
             await asyncio.sleep(SYNC_EVERY_S)
-            segment = self._journal.current
-            if self._is_dirty and segment is not None:
+            if self._is_dirty:
                 self._is_dirty = False
                 try:
-                    await asyncio.to_thread(segment.sync)
+                    await asyncio.to_thread(self._journal.sync)
                 except OSError as error:
                     _logger.warning("the journal was not synced", extra={"reason": repr(error)})

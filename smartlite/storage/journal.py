@@ -2,8 +2,8 @@
 
 Must not know what a record says. A record is in the kernel's hands once ``append`` returns, so that no ``kill -9`` of
 any process loses it; it is on the disk within a second (``sync``), which bounds what a machine that loses its power
-loses. A process holds the lock of its own segment for as long as it lives: a segment whose lock is free has lost its
-writer, and belongs to whoever takes the lock.
+loses. A process holds the lock of the segment that it writes: everybody may read that, and one whose lock is free has
+no writer any more, and belongs to whoever takes the lock.
 """
 
 import fcntl
@@ -37,12 +37,19 @@ class Line:
 
 
 class Segment:
-    """One file of records whose lock this process holds."""
+    """One file of records.
 
-    def __init__(self, path: Path, fd: int) -> None:
+    Args:
+        path: The file.
+        fd: Of the file, opened.
+        is_ours: Whether this process holds its lock.
+    """
+
+    def __init__(self, path: Path, fd: int, *, is_ours: bool = True) -> None:
         self.path = path
         self.id = path.name.removesuffix(_SUFFIX)
         self._fd = fd
+        self.is_ours = is_ours
         self.size_bytes = os.fstat(fd).st_size
         """What was written so far."""
 
@@ -86,14 +93,14 @@ class Segment:
 
 
 class Journal:
-    """This process' own segments: the one that is written, and those before it that are not read to their end."""
+    """This process' own segments: the one that is written, and those before it until the disk has them."""
 
     def __init__(self, folder: Path, segment_bytes: int = SEGMENT_BYTES) -> None:
         self._folder = folder
         self._segment_bytes = segment_bytes
         self._current: Segment | None = None
         self.ended: list[Segment] = []
-        """Nothing is added to these; whoever has read one to its end removes it."""
+        """Nothing is added to these; they are given to those who read once the disk has them."""
 
     @property
     def current(self) -> Segment | None:
@@ -116,29 +123,46 @@ class Journal:
             self._current = fresh
         self._current.append(record)
 
+    def sync(self) -> None:
+        """Wait until the disk has everything, and give the locks of what is ended back; blocks."""
+        for segment in tuple(self.ended):
+            segment.sync()
+            self.ended.remove(segment)
+            segment.close()
+        if self._current is not None:
+            self._current.sync()
+
     def close(self) -> None:
-        """Give every lock back: another process reads what is left."""
+        """Give every lock back."""
         for segment in (*self.ended, *([self._current] if self._current else [])):
             segment.close()
         self.ended, self._current = [], None
 
 
-def orphans(folder: Path) -> Iterator[Segment]:
-    """Segments whose writer is gone; each is locked for this process, and the caller closes or removes it."""
+def segments(folder: Path) -> Iterator[Segment]:
+    """Every segment of this machine.
+
+    One that has no writer any more is ours now, to be read to its end and removed; the others are to be closed.
+    """
     for path in sorted(folder.glob(f"*{_SUFFIX}")):
         try:
             fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:
             continue
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        is_ours = locked(fd)
+        if is_ours and os.fstat(fd).st_nlink == 0:  # read and removed by another process between the two calls
             os.close(fd)
             continue
-        if os.fstat(fd).st_nlink == 0:  # read and removed by another process between the two calls
-            os.close(fd)
-            continue
-        yield Segment(path, fd)
+        yield Segment(path, fd, is_ours=is_ours)
+
+
+def locked(fd: int) -> bool:
+    """Take the lock of a file, if nobody has it."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def sizes(folder: Path, suffix: str = _SUFFIX) -> dict[str, int]:

@@ -44,7 +44,7 @@ class Platform:
         self.cipher = cipher
         self.identity = Identity(database)
         self.journal = Journal(folder)
-        self.drain = Drain(database, folder, self.journal)
+        self.drain = Drain(database, folder)
         self.history = History(database, self.drain, cipher)
         self.recorder = Recorder(self.journal, PRICES)
         self.quotas = QuotaBook(database)

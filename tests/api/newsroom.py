@@ -56,7 +56,7 @@ class Newsroom:
         return key_id
 
     async def history(self, name: str, query: str = "") -> list[dict[str, Any]]:
-        await self.platform.drain.read_own()
+        await self.platform.drain.read_all()
         found: list[dict[str, Any]] = (await self(name, "GET", f"/requests?route=/v1/chat/completions{query}", 200))[
             "data"
         ]

@@ -82,7 +82,7 @@ class Whole:
         )
         self.blobs = BlobStore(FsspecObjectStore((folder / "objects").as_uri()))
         journal = Journal(folder / "journal")
-        self.drain = Drain(self.database, folder / "journal", journal)
+        self.drain = Drain(self.database, folder / "journal")
         self.history = History(self.database, self.drain)
         self.recorder = Recorder(journal, PRICES)
         self.quotas = QuotaBook(self.database)
@@ -140,7 +140,7 @@ class Whole:
         await oauth.grants.exchange(client, code, CALLBACK, VERIFIER, VISITOR)
         grant, _ = (await oauth.grants.page(me, None, 1)).items[0]
         record = self._record(me, key.id)
-        await self.drain.read_own()
+        await self.drain.read_all()
         run_id, place = await self.works.add_run(me)
         resource = Resource("request", record.id, me)
         await self.identity.sharing.put(principal, NOBODY, resource, SubjectKind.USER, other, Access.READ)

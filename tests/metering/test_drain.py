@@ -38,17 +38,18 @@ async def test_what_is_written_comes_in_and_ended_segments_are_removed(
 ) -> None:
     folder = tmp_path / "journal"
     journal = written(folder, 1200, segment_bytes=100_000)
-    drain = Drain(losable, folder, journal)
+    drain = Drain(losable, folder)
     assert len(sizes(folder)) > 2
     assert (await drain.backlog()).segments > 2
-    await drain.read_own()
+    journal.sync()
+    await drain.read_all()
     assert await in_history(losable, folder) == ids(1200)
     assert len(sizes(folder)) == 1
     backlog = await drain.backlog()
     assert (backlog.segments, backlog.size_bytes, backlog.lag_s) == (0, 0, 0)
     journal.append(encode(record(1200)))
     assert (await drain.backlog()).lag_s > 0
-    await drain.read_own()
+    await drain.read_all()
     assert await in_history(losable, folder) == ids(1201)
     sums = await History(losable, drain).usage(UsageQuery(NOON.date(), NOON.date()), 0, 10)
     assert sums[0].requests == 1201
@@ -56,22 +57,24 @@ async def test_what_is_written_comes_in_and_ended_segments_are_removed(
 
 async def test_a_database_that_is_away_is_waited_for(losable: LosableDatabase, tmp_path: Path) -> None:
     folder = tmp_path / "journal"
-    drain = Drain(losable, folder, written(folder, 10))
+    written(folder, 10)
+    drain = Drain(losable, folder)
     losable.is_away = True
     with pytest.raises(DatabaseUnavailable):
-        await drain.read_own()
+        await drain.read_all()
     losable.is_away = False
-    await drain.read_own()
+    await drain.read_all()
     assert await in_history(losable, folder) == ids(10)
 
 
 async def test_a_commit_that_nobody_learnt_of_is_not_done_again(losable: LosableDatabase, tmp_path: Path) -> None:
     folder = tmp_path / "journal"
-    drain = Drain(losable, folder, written(folder, 10))
+    written(folder, 10)
+    drain = Drain(losable, folder)
     losable.loses_next_commit = True
     with pytest.raises(DatabaseUnavailable):
-        await drain.read_own()
-    await drain.read_own()
+        await drain.read_all()
+    await drain.read_all()
     assert await in_history(losable, folder) == ids(10)
 
 
@@ -81,7 +84,7 @@ async def test_segments_of_those_who_are_gone_are_read_by_one_of_several(
     folder = tmp_path / "journal"
     written(folder, 700).close()
     written(folder, 700, 700).close()
-    await asyncio.gather(*(Drain(losable, folder).read_orphans() for _ in range(4)))
+    await asyncio.gather(*(Drain(losable, folder).read_all() for _ in range(4)))
     assert await in_history(losable, folder) == ids(1400)
     assert sizes(folder) == {}
 
@@ -91,10 +94,10 @@ async def test_who_goes_on_after_another_begins_where_that_one_stopped(
 ) -> None:
     folder = tmp_path / "journal"
     journal = written(folder, 5)
-    await Drain(losable, folder, journal).read_own()
+    await Drain(losable, folder).read_all()
     journal.append(encode(record(5)))
     journal.close()
-    await Drain(losable, folder).read_orphans()
+    await Drain(losable, folder).read_all()
     assert await in_history(losable, folder) == ids(6)
 
 
@@ -104,7 +107,7 @@ async def test_a_record_that_cannot_be_kept_holds_up_nobody(losable: LosableData
     twice = record(2)
     for line in (b"no json", b"[1]", encode(twice), encode(twice), encode(record(3))):
         journal.append(line)
-    await Drain(losable, folder, journal).read_own()
+    await Drain(losable, folder).read_all()
     assert await in_history(losable, folder) == ids(4)
     assert (await Drain(losable, folder).backlog()).set_aside_bytes > 0
     (aside,) = folder.glob("*.rejected")
@@ -120,10 +123,11 @@ async def test_it_runs_by_itself_and_goes_on_after_an_outage(
     written(folder, 3).close()
     journal = written(folder, 3, 3)
     losable.is_away = True
-    task = asyncio.create_task(Drain(losable, folder, journal).run_for_ever())
+    task = asyncio.create_task(Drain(losable, folder).run_for_ever())
     await asyncio.sleep(0.05)
     losable.is_away = False
     async with asyncio.timeout(10):
         while await in_history(losable, folder) != ids(6):  # noqa: ASYNC110 - what is waited for is a row
             await asyncio.sleep(0.01)
     task.cancel()
+    journal.close()

@@ -9,13 +9,24 @@ from pathlib import Path
 import pytest
 
 from smartlite.errors import JournalUnavailable
-from smartlite.storage.journal import Journal, Segment, first_after, orphans, sizes
+from smartlite.storage.journal import Journal, Segment, first_after, segments, sizes
 
 ROOT = Path(__file__).parents[2]
 
 
 def records(segment: Segment, offset: int = 0) -> list[bytes | None]:
     return [line.record for line in segment.lines(offset, 10_000)]
+
+
+def left(folder: Path) -> list[Segment]:
+    """Segments that have no writer any more, locked."""
+    found = []
+    for segment in segments(folder):
+        if segment.is_ours:
+            found.append(segment)
+        else:
+            segment.close()
+    return found
 
 
 def test_what_was_appended_is_read_in_order_and_on_from_where_reading_ended(tmp_path: Path) -> None:
@@ -31,24 +42,29 @@ def test_what_was_appended_is_read_in_order_and_on_from_where_reading_ended(tmp_
     assert first_after(tmp_path, segment.id, first.end) == b""
 
 
-def test_a_segment_that_is_long_enough_is_ended(tmp_path: Path) -> None:
+def test_a_segment_that_is_long_enough_is_ended_and_given_away_once_it_is_on_the_disk(tmp_path: Path) -> None:
     journal = Journal(tmp_path, segment_bytes=30)
     for number in range(4):
         journal.append(b"0123456789 %d" % number)
-    assert len(journal.ended) == 1
     assert len(sizes(tmp_path)) == 2
-    journal.ended[0].remove()
+    assert left(tmp_path) == []
+    journal.sync()
+    (ended,) = left(tmp_path)
+    assert len(records(ended)) == 2
+    ended.remove()
     assert len(sizes(tmp_path)) == 1
 
 
-def test_a_segment_of_a_living_process_is_nobody_elses(tmp_path: Path) -> None:
+def test_a_segment_that_is_written_is_read_by_others_and_is_not_theirs(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     journal.append(b"mine")
-    assert list(orphans(tmp_path)) == []
+    (written,) = segments(tmp_path)
+    assert (records(written), written.is_ours) == ([b"mine"], False)
+    assert left(tmp_path) == []
     journal.close()
-    (orphan,) = orphans(tmp_path)
+    (orphan,) = left(tmp_path)
     assert records(orphan) == [b"mine"]
-    assert list(orphans(tmp_path)) == []  # this process has it now
+    assert left(tmp_path) == []  # somebody has it now
     orphan.remove()
     assert sizes(tmp_path) == {}
 
@@ -68,7 +84,7 @@ def test_what_a_killed_process_appended_is_there(tmp_path: Path) -> None:
         process.send_signal(signal.SIGKILL)
         rest = process.stdout.read().split()
     acknowledged = int(rest[-1]) if rest else acknowledged
-    (orphan,) = orphans(tmp_path)
+    (orphan,) = left(tmp_path)
     found = records(orphan)
     assert found[: acknowledged + 1] == [b"%d" % number for number in range(acknowledged + 1)]
     assert len(found) <= acknowledged + 2
@@ -83,7 +99,7 @@ def test_what_was_left_half_written_is_no_record_and_what_was_damaged_is_told(tm
     (path,) = tmp_path.glob("*.journal")
     data = path.read_bytes().replace(b"soon bad", b"very bad")
     path.write_bytes(data[:-3])
-    (orphan,) = orphans(tmp_path)
+    (orphan,) = left(tmp_path)
     assert records(orphan) == [b"good", None]
     orphan.close()
 

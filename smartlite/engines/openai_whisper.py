@@ -15,6 +15,7 @@ from smartlite.domain.audio import RECOGNITION_SAMPLE_RATE_HZ, AudioChunk
 from smartlite.domain.models import ModelFiles
 from smartlite.engines.step_threads import StepThreads
 from smartlite.engines.torch_attention import choose_attention
+from smartlite.engines.torch_memory import free_cached_memory
 from smartlite.engines.whisper_options import WhisperOptions
 from smartlite.engines.whisper_request import WhisperModelFacts, resolve_request
 from smartlite.errors import ConfigurationError, EngineFailed, ModelNotReady
@@ -147,8 +148,7 @@ class OpenAIWhisper:
             self._model = None
             import torch
 
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
+            free_cached_memory(torch)
 
     def _describe(self, model: Any) -> WhisperModelFacts:
         from whisper.tokenizer import get_tokenizer

@@ -81,7 +81,7 @@ REQUIREMENTS: Final[dict[str, Requirements]] = {
         packages=(Package("faster-whisper", "faster_whisper"), Package("ctranslate2", "ctranslate2")),
         install=_CPU_EXTRA,
         sees_gpu=_ctranslate2_sees_gpu,
-        gpu_hint="pip install nvidia-cublas-cu12 nvidia-cudnn-cu12, and name their lib folders in LD_LIBRARY_PATH",
+        gpu_hint="pip install nvidia-cublas-cu12, and name its lib folder in LD_LIBRARY_PATH",
     ),
     "openai_whisper": Requirements(
         packages=(

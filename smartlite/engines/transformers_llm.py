@@ -14,6 +14,7 @@ from smartlite.domain.llm import ChatEvent, ChatOptions, Message
 from smartlite.domain.models import ModelFiles
 from smartlite.engines.protocols import EngineOptions
 from smartlite.engines.slots import Slots
+from smartlite.engines.torch_memory import free_cached_memory
 from smartlite.engines.transformers_answer import Answer
 from smartlite.engines.transformers_batching import Batcher
 from smartlite.engines.transformers_grammar import Vocabulary
@@ -108,6 +109,10 @@ class TransformersLLM:
         if running is not None:
             running.preparer.shutdown(wait=True)
             running.batcher.stop()
+            del running  # the last who knows the model
+            import torch
+
+            free_cached_memory(torch)
 
     def _prepare(self, running: _Running, messages: tuple[Message, ...], options: ChatOptions) -> PreparedRequest:
         return prepare_request(

@@ -1,7 +1,9 @@
 """The engine's own work on a tiny model: sentences, voices, languages, the end of a run."""
 
 import asyncio
+import gc
 import json
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -212,3 +214,16 @@ def test_a_configuration_that_is_wrong_is_a_configuration_error(
     with pytest.raises(ConfigurationError):
         engine.start()
     engine.close()
+
+
+async def test_closing_lets_the_weights_go_at_once(start: Callable[..., Coqui]) -> None:
+    engine = start()
+    await speak(engine, "A house stands here.")
+    assert engine._loaded is not None
+    weights = weakref.ref(next(engine._loaded.model._model.parameters()))  # type: ignore[attr-defined]
+    gc.disable()
+    try:
+        engine.close()
+        assert weights() is None
+    finally:
+        gc.enable()

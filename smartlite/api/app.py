@@ -33,6 +33,7 @@ from smartlite.api.routes import (
     quotas,
     responses,
     run_data,
+    run_results,
     runs,
     shares,
     speech,
@@ -42,6 +43,7 @@ from smartlite.api.routes import (
     voices,
 )
 from smartlite.api.services import Services
+from smartlite.jobs.request_runs import RequestRuns
 
 ROUTERS: Final[dict[str, tuple[APIRouter, ...]]] = {
     "": (health.router,),
@@ -67,7 +69,7 @@ ROUTERS_OF: Final[dict[str, dict[str, tuple[APIRouter, ...]]]] = {
         "/v1": (auth.router, oauth.pages, oauth.router, oauth_clients.router, oauth_clients.grants, oidc.router),
     },
     "pipelines": {"/v1": (pipelines.router, pipeline_versions.router)},
-    "runs": {"/v1": (pipeline_runs.router, runs.router, run_data.router)},
+    "runs": {"/v1": (pipeline_runs.router, runs.router, run_data.router, run_results.router)},
 }
 """Likewise, by the field of ``Services`` without which they are not served."""
 
@@ -93,6 +95,7 @@ def create_app(services: Services) -> FastAPI:
             services.limits,
             services.idempotency,
             services.metering,
+            _requests(services),
         ),
         exception_handlers=exception_handlers(),
     )
@@ -103,6 +106,10 @@ def create_app(services: Services) -> FastAPI:
             _include(app, routers)
     add_docs(app, services.models, _surroundings(services))
     return app
+
+
+def _requests(services: Services) -> RequestRuns | None:
+    return RequestRuns(services.runs, services.media) if services.runs and services.media else None
 
 
 def _surroundings(services: Services) -> Surroundings:

@@ -1,11 +1,12 @@
 """Everything a route may use, in one frozen object. Must not know who builds it: an ingress replica or a test."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 
+from smartlite.api.probing import kept_probe
 from smartlite.auth.accounts import Accounts
 from smartlite.auth.authenticator import Authenticator
 from smartlite.auth.idempotency import IdempotencyKeeper
@@ -70,7 +71,11 @@ async def get_services(request: Request) -> Services:
     """Find the services of the app that handles this request."""
     services = request.app.state.services
     assert isinstance(services, Services)  # noqa: S101 - create_app put it there
-    return services
+    probe = kept_probe(request.scope)
+    if probe is None:
+        return services
+    embedding = None if services.embedding is None else probe
+    return replace(services, asr=probe, llm=probe, tts=probe, embedding=embedding)
 
 
 def _served(find: Callable[[Services], T | None]) -> Callable[[Request], Awaitable[T]]:

@@ -17,6 +17,7 @@ Must not know who raises or who renders. The tree, with the status that each bra
     │   ├── MethodNotAllowed      405
     │   ├── IdempotencyInProgress 409
     │   ├── LastOwner             409
+    │   ├── RunUnanswered         409
     │   ├── RequestTooLarge       413: AudioTooLong, AudioTooLarge
     │   ├── UnsupportedMediaType  415
     │   ├── HostNotAllowed        421
@@ -70,6 +71,7 @@ from smartlite.errors.client import (
     PermissionDenied,
     PipelineInvalid,
     RequestTooLarge,
+    RunUnanswered,
     SampleRateUnsupported,
     SignInRefused,
     TextEmpty,
@@ -177,6 +179,7 @@ __all__ = [
     "ReplicaLost",
     "RequestTooLarge",
     "RunQueueFull",
+    "RunUnanswered",
     "SampleRateUnsupported",
     "SignInRefused",
     "SmartLiteError",

@@ -162,6 +162,13 @@ class LastOwner(ClientError):
     code = "last_owner"
 
 
+class RunUnanswered(ClientError):
+    """The request that became a run was never answered: the run was cancelled, or could not go on."""
+
+    status_code = 409
+    code = "run_unanswered"
+
+
 class RequestTooLarge(ClientError):
     """The body is larger than the limit."""
 

@@ -50,6 +50,9 @@ class Submission:
     priority: int = 0
     run_id: str | None = None
     """Where something was stored for the run before it is one; None: a new id."""
+    key_id: str | None = None
+    scopes: frozenset[str] | None = None
+    """Of the credential, where what is done needs it later."""
 
 
 class Runs:
@@ -217,6 +220,8 @@ class Runs:
             state=RunState.QUEUED,
             created_at=self._clock(),
             priority=asked.priority,
+            key_id=asked.key_id,
+            scopes=asked.scopes,
         )
 
     async def _add(self, run: Run, source: str, kept: Sequence[StepRun]) -> Run:

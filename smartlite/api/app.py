@@ -13,6 +13,7 @@ from smartlite.api.docs import add_docs
 from smartlite.api.document import Surroundings
 from smartlite.api.errors import exception_handlers
 from smartlite.api.middleware import HEALTH_PATHS, PUBLIC_PATHS, middleware_stack
+from smartlite.api.middleware.deferral import DEFERRED_PATHS
 from smartlite.api.routes import (
     auth,
     chat,
@@ -120,6 +121,7 @@ def _surroundings(services: Services) -> Surroundings:
         is_guarded=services.authenticator is not None,
         is_limited=services.limits is not None,
         is_idempotent=services.idempotency is not None,
+        deferred=DEFERRED_PATHS if _requests(services) else frozenset(),
     )
 
 

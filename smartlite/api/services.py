@@ -18,6 +18,7 @@ from smartlite.config import Settings
 from smartlite.domain.models import ModelDirectory
 from smartlite.domain.stages import ASRStage, EmbeddingStage, LLMStage, PipelineStage, StatusBoard, TTSStage
 from smartlite.jobs.pipelines import Pipelines
+from smartlite.jobs.run_retention import RunRetention
 from smartlite.jobs.runs import Runs
 from smartlite.metering import Metering
 from smartlite.metering.history import History
@@ -59,6 +60,8 @@ class Services:
     """Runs of them; None: nothing is run."""
     media: BlobStore | None = None
     """Where the media of runs are; there wherever runs are."""
+    retention: RunRetention | None = None
+    """What removes runs; likewise."""
 
     async def directory(self) -> ModelDirectory:
         """Every served model with its voices, those included that only the model itself could tell."""
@@ -99,5 +102,6 @@ OrganizationsDep = Annotated[
 ]
 PipelinesDep = Annotated[Pipelines, Depends(_served(lambda services: services.pipelines))]
 RunsDep = Annotated[Runs, Depends(_served(lambda services: services.runs))]
+RetentionDep = Annotated[RunRetention, Depends(_served(lambda services: services.retention))]
 MediaDep = Annotated[BlobStore, Depends(_served(lambda services: services.media))]
 ServicesDep = Annotated[Services, Depends(get_services)]

@@ -17,6 +17,7 @@ Must not know who raises or who renders. The tree, with the status that each bra
     │   ├── MethodNotAllowed      405
     │   ├── IdempotencyInProgress 409
     │   ├── LastOwner             409
+    │   ├── RunBusy               409
     │   ├── RunUnanswered         409
     │   ├── RequestTooLarge       413: AudioTooLong, AudioTooLarge
     │   ├── UnsupportedMediaType  415
@@ -71,6 +72,7 @@ from smartlite.errors.client import (
     PermissionDenied,
     PipelineInvalid,
     RequestTooLarge,
+    RunBusy,
     RunUnanswered,
     SampleRateUnsupported,
     SignInRefused,
@@ -178,6 +180,7 @@ __all__ = [
     "RateLimited",
     "ReplicaLost",
     "RequestTooLarge",
+    "RunBusy",
     "RunQueueFull",
     "RunUnanswered",
     "SampleRateUnsupported",

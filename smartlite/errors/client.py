@@ -162,6 +162,13 @@ class LastOwner(ClientError):
     code = "last_owner"
 
 
+class RunBusy(ClientError):
+    """This run cannot be removed yet: it goes on, or a replay of it shows what it made."""
+
+    status_code = 409
+    code = "run_busy"
+
+
 class RunUnanswered(ClientError):
     """The request that became a run was never answered: the run was cancelled, or could not go on."""
 

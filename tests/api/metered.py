@@ -75,7 +75,7 @@ class Platform:
 
     def app_of_runs(self) -> FastAPI:
         """As a worker has it: the same limits and history, and no way in."""
-        return create_app(dataclasses.replace(self.services, pipelines=None, runs=None, media=None))
+        return create_app(dataclasses.replace(self.services, pipelines=None, runs=None, media=None, retention=None))
 
     async def find_again(self, caller: Caller) -> Principal:
         """Who asked."""

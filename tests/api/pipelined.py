@@ -21,6 +21,7 @@ from smartlite.jobs.gateway_calls import Caller, GatewayCalls, StoredAnswer, Sto
 from smartlite.jobs.kinds import Means, step_runners
 from smartlite.jobs.media import TenantMedia, tenant_of
 from smartlite.jobs.pipelines import Pipelines, checking, read_saved
+from smartlite.jobs.run_retention import RunRetention
 from smartlite.jobs.runs import Runs, Submission
 from smartlite.jobs.worker import Timing, Worker
 from smartlite.pipeline.builtin import builtin_documents
@@ -106,6 +107,7 @@ class Works:
     def __init__(self, services: Services, database: Database, folder: Path) -> None:
         self.blobs = BlobStore(FsspecObjectStore((folder / "media").as_uri()))
         self.pipelines = Pipelines(database, read_saved, checking(services.models), builtin_documents())
+        self.retention = RunRetention(database, self.blobs)
         self.runs = Runs(database, read_saved, poll_s=0.01)
         means = Means(
             services.asr,
@@ -129,7 +131,9 @@ class Works:
 
     def added_to(self, services: Services) -> Services:
         """The same services, and these."""
-        return dataclasses.replace(services, pipelines=self.pipelines, runs=self.runs, media=self.blobs)
+        return dataclasses.replace(
+            services, pipelines=self.pipelines, runs=self.runs, media=self.blobs, retention=self.retention
+        )
 
     def objects(self, run: Run) -> TenantMedia:
         """The media of a run's tenant."""

@@ -26,7 +26,7 @@ from smartlite.errors import InvalidRequest
 from smartlite.jobs.gateway_calls import Caller
 from smartlite.jobs.request_runs import AcceptedRequest, RequestRuns
 
-PATHS: Final = frozenset(
+DEFERRED_PATHS: Final = frozenset(
     {
         "/v1/audio/transcriptions",
         "/v1/audio/translations",
@@ -54,7 +54,7 @@ class DeferralMiddleware:
         self._requests = requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_covered = scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in PATHS
+        is_covered = scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in DEFERRED_PATHS
         preference = preference_of(Request(scope)) if is_covered else Preference()
         if not preference.is_async:
             await self._app(scope, receive, send)

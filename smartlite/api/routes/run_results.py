@@ -34,7 +34,6 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
         "description": "The run, which goes on.",
         "headers": {"retry-after": {"description": "When to ask again, in seconds.", "schema": {"type": "integer"}}},
     },
-    "default": {"description": "The error that the request was answered.", "content": {"*/*": _BYTES}},
 }
 
 
@@ -43,7 +42,7 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     summary="Retrieve what a request was answered",
     dependencies=[needs(Scope.PIPELINES_READ)],
     response_class=Response,
-    responses={**_ANSWERS, **error_responses(404, 409)},
+    responses={**_ANSWERS, **error_responses(400, 404, 409, 413, 422, 502, 504)},
     openapi_extra={"parameters": [PREFER]},
 )
 async def retrieve_result(

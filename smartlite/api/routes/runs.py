@@ -17,7 +17,7 @@ from smartlite.api.run_rights import check_steps
 from smartlite.api.run_stream import run_object
 from smartlite.api.schemas.runs import AttemptObject, RunDetail, RunList, RunObject, RunSummary, StepList, StepObject
 from smartlite.api.schemas.times import Instant
-from smartlite.api.services import PipelinesDep, RunsDep, Services, ServicesDep
+from smartlite.api.services import PipelinesDep, RetentionDep, RunsDep, Services, ServicesDep
 from smartlite.auth.policies import missing, role_in
 from smartlite.auth.scopes import Scope
 from smartlite.domain.organizations import Access
@@ -104,6 +104,21 @@ async def list_steps(
     data = [_step(step, run.id, True) for step in found[:limit]]
     last = found[limit - 1] if len(found) > limit else None
     return StepList(data=data, has_more=last is not None, next=None if last is None else f"{last.item}:{last.step_id}")
+
+
+@router.delete(
+    "/{run_id}",
+    summary="Remove a run",
+    dependencies=_RUN,
+    status_code=204,
+    response_class=Response,
+    responses=error_responses(400, 404, 409, 503),
+)
+async def remove_run(run_id: str, services: ServicesDep, retention: RetentionDep, principal: PrincipalDep) -> Response:
+    """With its media. One that goes on is a 409, and so is one of which there is a replay, which shows what it made."""
+    run = await run_of(services, principal, run_id, Access.WRITE)
+    await retention.remove(run)
+    return Response(status_code=204)
 
 
 @router.post("/{run_id}/cancel", summary="Cancel a run", dependencies=_RUN, responses=_ABSENT)

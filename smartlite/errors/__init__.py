@@ -21,6 +21,7 @@ Must not know who raises or who renders. The tree, with the status that each bra
     │   ├── RunUnanswered         409
     │   ├── RequestTooLarge       413: AudioTooLong, AudioTooLarge
     │   ├── UnsupportedMediaType  415
+    │   ├── RangeNotSatisfiable   416
     │   ├── HostNotAllowed        421
     │   └── Unprocessable         422: AudioInvalid, AudioNotFinite, SampleRateUnsupported,
     │                                  ChannelsUnsupported, NoSpeech, PasswordRefused,
@@ -71,6 +72,7 @@ from smartlite.errors.client import (
     PasswordRefused,
     PermissionDenied,
     PipelineInvalid,
+    RangeNotSatisfiable,
     RequestTooLarge,
     RunBusy,
     RunUnanswered,
@@ -177,6 +179,7 @@ __all__ = [
     "ProviderFailed",
     "ProviderUnavailable",
     "QuotaExceeded",
+    "RangeNotSatisfiable",
     "RateLimited",
     "ReplicaLost",
     "RequestTooLarge",

@@ -128,6 +128,13 @@ class OriginNotAllowed(ClientError):
     code = "origin_not_allowed"
 
 
+class RangeNotSatisfiable(ClientError):
+    """None of the bytes that the header Range asks for are there."""
+
+    status_code = 416
+    code = "range_not_satisfiable"
+
+
 class HostNotAllowed(ClientError):
     """The gateway does not answer to the name in the Host header."""
 

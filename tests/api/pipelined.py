@@ -80,7 +80,7 @@ class PlainCodec:
         return b"".join(map(encoder.encode, chunks))
 
 
-async def _nobody(_: Caller) -> Principal | None:
+async def nobody(_: Caller) -> Principal | None:
     return None
 
 
@@ -121,7 +121,7 @@ class Works:
             self,
         )
         executor = Executor(step_runners(means), cancel_check_s=0.05)
-        self.gateway: GatewayCalls = InProcessGateway(create_app(services), _nobody, "gateway")
+        self.gateway: GatewayCalls = InProcessGateway(create_app(services), nobody, "gateway")
         """Answers requests that are runs; without authentication until another is put in its place."""
         self.worker = Worker(database, executor, read_saved, self.objects, timing=Timing(poll_s=0.02))
 

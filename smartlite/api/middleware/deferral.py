@@ -14,16 +14,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from smartlite.api.observation import observe_scope
 from smartlite.api.prefer import Preference, preference_of
-from smartlite.api.principal import principal_of
+from smartlite.api.principal import caller_of, principal_of
 from smartlite.api.probing import begin_probe
 from smartlite.api.run_stream import run_object
 from smartlite.api.streaming import stopped_when_client_leaves
 from smartlite.auth.permissions import decide
 from smartlite.auth.scopes import Scope as Right
 from smartlite.domain.pipelines import ENDED, Run
-from smartlite.domain.principal import Principal
 from smartlite.errors import InvalidRequest
-from smartlite.jobs.gateway_calls import Caller
 from smartlite.jobs.request_runs import AcceptedRequest, RequestRuns
 
 DEFERRED_PATHS: Final = frozenset(
@@ -134,13 +132,6 @@ class _Kept:
                 raise ClientDisconnect
         self._file.seek(0)
         return self._file.read()
-
-
-def caller_of(principal: Principal) -> Caller:
-    """Who asks, as it is kept."""
-    if principal.user_id is None:
-        return Caller("")
-    return Caller(principal.user_id, principal.organization_id, principal.key_id, principal.scopes)
 
 
 def _where(run: Run) -> dict[str, str]:

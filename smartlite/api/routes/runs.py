@@ -10,7 +10,7 @@ from starlette.responses import Response
 from smartlite.api.openapi import error_responses
 from smartlite.api.permissions import needs
 from smartlite.api.pipeline_access import owner_of, pipeline_of, run_of
-from smartlite.api.principal import PrincipalDep
+from smartlite.api.principal import PrincipalDep, caller_of
 from smartlite.api.run_answer import ACCEPTED, PREFER, answer_with
 from smartlite.api.run_media import linked, linked_ref
 from smartlite.api.run_rights import check_steps
@@ -25,7 +25,9 @@ from smartlite.domain.pipelines import PipelineQuery, RunState, StepRun
 from smartlite.domain.principal import Principal
 from smartlite.errors import InvalidRequest, NotFound, PermissionDenied
 from smartlite.jobs.pipelines import PIPELINE_ID
+from smartlite.jobs.request_document import REQUEST_ID
 from smartlite.pipeline.spec import bound_inputs
+from smartlite.pipeline.spec.kinds import GATEWAY_REQUEST
 
 router = APIRouter(prefix="/runs", tags=["Pipelines"])
 
@@ -44,7 +46,9 @@ async def list_runs(
     services: ServicesDep,
     runs: RunsDep,
     principal: PrincipalDep,
-    pipeline: Annotated[str | None, Query(max_length=64, description="Its name or id.")] = None,
+    pipeline: Annotated[
+        str | None, Query(max_length=64, description="Its name or id; `gateway.request`: requests that became runs.")
+    ] = None,
     state: Annotated[list[RunState] | None, Query(description="Several: any of them.")] = None,
     user_id: _Id = None,
     organization_id: _Id = None,
@@ -163,7 +167,8 @@ async def replay_run(
     document = pipelines.read(on.source if on else await runs.source(run.id))
     check_steps(principal, document, services.models)
     known = {name: value for name, value in run.inputs.items() if name in document.inputs}
-    asked = replace(run, inputs=bound_inputs(document.inputs, known))
+    whose = caller_of(principal)
+    asked = replace(run, inputs=bound_inputs(document.inputs, known), key_id=whose.key_id, scopes=whose.scopes)
     return await answer_with(request, runs, await runs.replay(asked, from_, on))
 
 
@@ -171,6 +176,8 @@ async def _pipeline_id(services: Services, principal: Principal, reference: str 
     """A pipeline that is no more still has runs, which are asked for by its id."""
     if reference is None or reference.startswith(PIPELINE_ID):
         return reference
+    if reference in {GATEWAY_REQUEST, REQUEST_ID}:
+        return REQUEST_ID
     return (await pipeline_of(services, principal, reference, Access.READ)).id
 
 

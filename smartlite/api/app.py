@@ -14,6 +14,7 @@ from smartlite.api.document import Surroundings
 from smartlite.api.errors import exception_handlers
 from smartlite.api.flat import flat_routes
 from smartlite.api.middleware import HEALTH_PATHS, PUBLIC_PATHS, middleware_stack
+from smartlite.api.middleware.deferral import DEFERRED_PATHS
 from smartlite.api.routes import (
     auth,
     chat,
@@ -34,6 +35,7 @@ from smartlite.api.routes import (
     quotas,
     responses,
     run_data,
+    run_results,
     runs,
     shares,
     speech,
@@ -43,6 +45,7 @@ from smartlite.api.routes import (
     voices,
 )
 from smartlite.api.services import Services
+from smartlite.jobs.request_runs import RequestRuns
 
 ROUTERS: Final[dict[str, tuple[APIRouter, ...]]] = {
     "": (health.router,),
@@ -68,7 +71,7 @@ ROUTERS_OF: Final[dict[str, dict[str, tuple[APIRouter, ...]]]] = {
         "/v1": (auth.router, oauth.pages, oauth.router, oauth_clients.router, oauth_clients.grants, oidc.router),
     },
     "pipelines": {"/v1": (pipelines.router, pipeline_versions.router)},
-    "runs": {"/v1": (pipeline_runs.router, runs.router, run_data.router)},
+    "runs": {"/v1": (pipeline_runs.router, runs.router, run_data.router, run_results.router)},
 }
 """Likewise, by the field of ``Services`` without which they are not served."""
 
@@ -94,6 +97,7 @@ def create_app(services: Services) -> FastAPI:
             services.limits,
             services.idempotency,
             services.metering,
+            _requests(services),
             flat_routes(ROUTERS),
         ),
         exception_handlers=exception_handlers(),
@@ -107,6 +111,10 @@ def create_app(services: Services) -> FastAPI:
     return app
 
 
+def _requests(services: Services) -> RequestRuns | None:
+    return RequestRuns(services.runs, services.media) if services.runs and services.media else None
+
+
 def _surroundings(services: Services) -> Surroundings:
     return Surroundings(
         prefixes=tuple(ROUTERS),
@@ -115,6 +123,7 @@ def _surroundings(services: Services) -> Surroundings:
         is_guarded=services.authenticator is not None,
         is_limited=services.limits is not None,
         is_idempotent=services.idempotency is not None,
+        deferred=DEFERRED_PATHS if _requests(services) else frozenset(),
     )
 
 

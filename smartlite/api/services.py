@@ -1,11 +1,12 @@
 """Everything a route may use, in one frozen object. Must not know who builds it: an ingress replica or a test."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 
+from smartlite.api.probing import kept_probe
 from smartlite.auth.accounts import Accounts
 from smartlite.auth.authenticator import Authenticator
 from smartlite.auth.idempotency import IdempotencyKeeper
@@ -17,6 +18,7 @@ from smartlite.config import Settings
 from smartlite.domain.models import ModelDirectory
 from smartlite.domain.stages import ASRStage, EmbeddingStage, LLMStage, PipelineStage, StatusBoard, TTSStage
 from smartlite.jobs.pipelines import Pipelines
+from smartlite.jobs.run_retention import RunRetention
 from smartlite.jobs.runs import Runs
 from smartlite.metering import Metering
 from smartlite.metering.history import History
@@ -58,6 +60,8 @@ class Services:
     """Runs of them; None: nothing is run."""
     media: BlobStore | None = None
     """Where the media of runs are; there wherever runs are."""
+    retention: RunRetention | None = None
+    """What removes runs; likewise."""
 
     async def directory(self) -> ModelDirectory:
         """Every served model with its voices, those included that only the model itself could tell."""
@@ -70,7 +74,11 @@ async def get_services(request: Request) -> Services:
     """Find the services of the app that handles this request."""
     services = request.app.state.services
     assert isinstance(services, Services)  # noqa: S101 - create_app put it there
-    return services
+    probe = kept_probe(request.scope)
+    if probe is None:
+        return services
+    embedding = None if services.embedding is None else probe
+    return replace(services, asr=probe, llm=probe, tts=probe, embedding=embedding)
 
 
 def _served(find: Callable[[Services], T | None]) -> Callable[[Request], Awaitable[T]]:
@@ -94,5 +102,6 @@ OrganizationsDep = Annotated[
 ]
 PipelinesDep = Annotated[Pipelines, Depends(_served(lambda services: services.pipelines))]
 RunsDep = Annotated[Runs, Depends(_served(lambda services: services.runs))]
+RetentionDep = Annotated[RunRetention, Depends(_served(lambda services: services.retention))]
 MediaDep = Annotated[BlobStore, Depends(_served(lambda services: services.media))]
 ServicesDep = Annotated[Services, Depends(get_services)]

@@ -17,8 +17,11 @@ Must not know who raises or who renders. The tree, with the status that each bra
     │   ├── MethodNotAllowed      405
     │   ├── IdempotencyInProgress 409
     │   ├── LastOwner             409
+    │   ├── RunBusy               409
+    │   ├── RunUnanswered         409
     │   ├── RequestTooLarge       413: AudioTooLong, AudioTooLarge
     │   ├── UnsupportedMediaType  415
+    │   ├── RangeNotSatisfiable   416
     │   ├── HostNotAllowed        421
     │   └── Unprocessable         422: AudioInvalid, AudioNotFinite, SampleRateUnsupported,
     │                                  ChannelsUnsupported, NoSpeech, PasswordRefused,
@@ -69,7 +72,10 @@ from smartlite.errors.client import (
     PasswordRefused,
     PermissionDenied,
     PipelineInvalid,
+    RangeNotSatisfiable,
     RequestTooLarge,
+    RunBusy,
+    RunUnanswered,
     SampleRateUnsupported,
     SignInRefused,
     TextEmpty,
@@ -173,10 +179,13 @@ __all__ = [
     "ProviderFailed",
     "ProviderUnavailable",
     "QuotaExceeded",
+    "RangeNotSatisfiable",
     "RateLimited",
     "ReplicaLost",
     "RequestTooLarge",
+    "RunBusy",
     "RunQueueFull",
+    "RunUnanswered",
     "SampleRateUnsupported",
     "SignInRefused",
     "SmartLiteError",

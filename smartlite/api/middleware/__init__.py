@@ -10,6 +10,7 @@ from smartlite.api.middleware.admission import AdmissionMiddleware
 from smartlite.api.middleware.body_limit import BodyLimitMiddleware
 from smartlite.api.middleware.callers import CallersMiddleware
 from smartlite.api.middleware.cors import cors
+from smartlite.api.middleware.deferral import DeferralMiddleware
 from smartlite.api.middleware.failures import FailuresMiddleware
 from smartlite.api.middleware.headers import HeadersMiddleware
 from smartlite.api.middleware.idempotency import IdempotencyMiddleware
@@ -22,6 +23,7 @@ from smartlite.auth.authenticator import Authenticator
 from smartlite.auth.idempotency import IdempotencyKeeper
 from smartlite.auth.rate_limit import Limits
 from smartlite.config import Settings
+from smartlite.jobs.request_runs import RequestRuns
 from smartlite.metering import Metering
 
 HEALTH_PATHS: Final = frozenset({"/healthz", "/readyz"})
@@ -54,6 +56,7 @@ def middleware_stack(
     limits: Limits | None = None,
     keeper: IdempotencyKeeper | None = None,
     metering: Metering | None = None,
+    requests: RequestRuns | None = None,
     flat: Mapping[tuple[str, str], FlatRoute] = NO_FLAT_ROUTES,
 ) -> list[Middleware]:
     """Every middleware, the outermost first; ``prefixes`` are those of the API's versions.
@@ -62,9 +65,10 @@ def middleware_stack(
     status; headers and CORS are put on errors too; failures turns whatever is raised further in into an answer;
     what refuses requests comes last and only raises. Who asks is found out after admission, which so bounds how
     many ask the database, and before anything of the body is read; limits stand around that, to count who is
-    refused. Without an authenticator nobody is asked who they are, and without limits nobody counts. Innermost is
+    refused. Without an authenticator nobody is asked who they are, and without limits nobody counts. Further in is
     who answers a request again that was sent before with the same Idempotency-Key: by then it is known whose key
-    that is, and the body is bounded; and what answers the few routes that are not left to FastAPI.
+    that is, and the body is bounded. Then comes who makes a run of a request that is to be answered later, and
+    innermost what answers the few routes that are not left to FastAPI.
     """
     return [
         Middleware(RequestIDMiddleware),
@@ -96,6 +100,7 @@ def middleware_stack(
             BodyLimitMiddleware, max_json_bytes=settings.max_json_bytes, max_upload_bytes=settings.max_upload_bytes
         ),
         *([] if keeper is None else [Middleware(IdempotencyMiddleware, keeper=keeper, prefixes=prefixes)]),
+        *([] if requests is None else [Middleware(DeferralMiddleware, requests=requests)]),
         Middleware(FlatMiddleware, routes=flat),
     ]
 

@@ -87,6 +87,8 @@ class IngressDeployment:
             pipelines=works.pipelines,
             runs=works.runs,
             media=works.media,
+            prompts=works.prompts,
+            conversations=works.conversations,
         )
 
     def __serve_build_asgi_app__(self) -> _App:

@@ -24,6 +24,7 @@ from smartlite.jobs.kinds import Means, step_runners
 from smartlite.jobs.media import TenantMedia, tenant_of
 from smartlite.jobs.metering import Meter, MeteredASR, MeteredLLM, MeteredTTS
 from smartlite.jobs.pipelines import Pipelines
+from smartlite.jobs.prompts import Prompts, find_prompt
 from smartlite.jobs.worker import Worker
 from smartlite.pipeline.builtin import builtin_documents
 from smartlite.pipeline.execution.executor import Executor
@@ -73,6 +74,7 @@ class ReplicaRuns:
             write_captions=write_captions,
             http=GuardedClient(AllowedHosts(settings.pipeline_http_hosts)),
             find_pipeline=self._find,
+            find_prompt=find_prompt(Prompts(self._database)),
         )
         slots = settings.pipeline_runs_per_replica
         self._worker = Worker(self._database, Executor(step_runners(means)), read_saved, self._media, slots)

@@ -16,7 +16,9 @@ from smartlite.auth.rate_limit import Limits
 from smartlite.config import Settings
 from smartlite.domain.models import ModelDirectory
 from smartlite.domain.stages import ASRStage, EmbeddingStage, LLMStage, PipelineStage, StatusBoard, TTSStage
+from smartlite.jobs.conversations import Conversations
 from smartlite.jobs.pipelines import Pipelines
+from smartlite.jobs.prompts import Prompts
 from smartlite.jobs.runs import Runs
 from smartlite.metering import Metering
 from smartlite.metering.history import History
@@ -56,6 +58,10 @@ class Services:
     """Pipelines that are kept; None: there are none."""
     runs: Runs | None = None
     """Runs of them; None: nothing is run."""
+    prompts: Prompts | None = None
+    """Prompts that are kept; None: there are none."""
+    conversations: Conversations | None = None
+    """Conversations that are kept; None: there are none."""
     media: BlobStore | None = None
     """Where the media of runs are; there wherever runs are."""
 
@@ -94,5 +100,7 @@ OrganizationsDep = Annotated[
 ]
 PipelinesDep = Annotated[Pipelines, Depends(_served(lambda services: services.pipelines))]
 RunsDep = Annotated[Runs, Depends(_served(lambda services: services.runs))]
+PromptsDep = Annotated[Prompts, Depends(_served(lambda services: services.prompts))]
+ConversationsDep = Annotated[Conversations, Depends(_served(lambda services: services.conversations))]
 MediaDep = Annotated[BlobStore, Depends(_served(lambda services: services.media))]
 ServicesDep = Annotated[Services, Depends(get_services)]

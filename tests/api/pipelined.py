@@ -12,12 +12,16 @@ from smartlite.api.app import create_app
 from smartlite.api.services import Services
 from smartlite.domain.asr import Transcript
 from smartlite.domain.audio import AudioChunk, AudioFormat, EncodedAudio
+from smartlite.domain.conversations import ItemContent, Truncation
 from smartlite.domain.models import ModelDirectory
 from smartlite.domain.pipelines import Run
+from smartlite.domain.prompts import PromptTemplate
 from smartlite.errors import HTTPRequestRefused
+from smartlite.jobs.conversations import Conversations
 from smartlite.jobs.kinds import Means, step_runners
 from smartlite.jobs.media import TenantMedia, tenant_of
 from smartlite.jobs.pipelines import Pipelines, checking, read_saved
+from smartlite.jobs.prompts import Prompts, find_prompt
 from smartlite.jobs.runs import Runs, Submission
 from smartlite.jobs.worker import Timing, Worker
 from smartlite.pipeline.builtin import builtin_documents
@@ -98,7 +102,15 @@ class Works:
 
     def __init__(self, services: Services, database: Database, folder: Path) -> None:
         self.blobs = BlobStore(FsspecObjectStore((folder / "media").as_uri()))
-        self.pipelines = Pipelines(database, read_saved, checking(services.models), builtin_documents())
+        self.prompts = Prompts(database)
+        self.conversations = Conversations(database)
+        self.pipelines = Pipelines(
+            database,
+            read_saved,
+            checking(services.models),
+            builtin_documents(),
+            check_prompts=self.prompts.check_steps,
+        )
         self.runs = Runs(database, read_saved, poll_s=0.01)
         means = Means(
             services.asr,
@@ -109,13 +121,21 @@ class Works:
             no_captions,
             NoHTTP(),
             lambda run, name, version: self.pipelines.named(run.user_id, name, version),
+            find_prompt(self.prompts),
         )
         executor = Executor(step_runners(means), cancel_check_s=0.05)
         self.worker = Worker(database, executor, read_saved, self.objects, timing=Timing(poll_s=0.02))
 
     def added_to(self, services: Services) -> Services:
         """The same services, and these."""
-        return dataclasses.replace(services, pipelines=self.pipelines, runs=self.runs, media=self.blobs)
+        return dataclasses.replace(
+            services,
+            pipelines=self.pipelines,
+            runs=self.runs,
+            media=self.blobs,
+            prompts=self.prompts,
+            conversations=self.conversations,
+        )
 
     def objects(self, run: Run) -> TenantMedia:
         """The media of a run's tenant."""
@@ -124,6 +144,18 @@ class Works:
     async def add_pipeline(self, owner_id: str, organization_id: str | None = None) -> str:
         """One of somebody's that takes nothing; its id."""
         return (await self.pipelines.add(owner_id, organization_id, FIXED)).pipeline.id
+
+    async def add_prompt(self, owner_id: str, organization_id: str | None = None) -> str:
+        """One of somebody's without variables; its id."""
+        template = PromptTemplate(system="Be kind.")
+        return (await self.prompts.add(owner_id, organization_id, "kind", template)).prompt.id
+
+    async def add_conversation(self, owner_id: str, organization_id: str | None = None) -> tuple[str, str]:
+        """One of somebody's with one message; the ids of both."""
+        said = ItemContent("message", "Hello.", "user")
+        found = await self.conversations.add(owner_id, organization_id, {}, Truncation(), [said])
+        items, _ = await self.conversations.page_items(found, None, 1, descending=False)
+        return found.id, items[0].id
 
     async def add_run(self, owner_id: str, organization_id: str | None = None) -> tuple[str, str]:
         """One of somebody's that was cancelled, and the address of a file that was made for it."""

@@ -29,6 +29,7 @@ from smartlite.pipeline.execution.executor import Executor
 from smartlite.pipeline.steps.ports import HTTPAnswer, HTTPRequest
 from smartlite.storage.blobs import BlobStore
 from smartlite.storage.database import Database
+from smartlite.storage.encryption import Cipher
 from smartlite.storage.objects import FsspecObjectStore
 from smartlite.storage.schema import migrate
 from tests.api.metered import Platform
@@ -98,12 +99,13 @@ class Works:
         services: Whose stages do the work.
         database: Where pipelines and runs are.
         folder: Where media are.
+        cipher: Encrypts conversations.
     """
 
-    def __init__(self, services: Services, database: Database, folder: Path) -> None:
+    def __init__(self, services: Services, database: Database, folder: Path, cipher: Cipher | None = None) -> None:
         self.blobs = BlobStore(FsspecObjectStore((folder / "media").as_uri()))
         self.prompts = Prompts(database)
-        self.conversations = Conversations(database)
+        self.conversations = Conversations(database, cipher)
         self.pipelines = Pipelines(
             database,
             read_saved,

@@ -128,7 +128,6 @@ async def test_json_that_was_cut_off_is_final() -> None:
         await ran(Chat(studio, models, find_prompt).chat, {"prompt": "x", "json_schema": {"type": "object"}})
 
 
-@pytest.mark.parametrize("message", ["x", {"role": "tool", "content": "x"}, {"role": "user", "content": [1]}])
 async def test_a_kept_prompt_comes_before_what_the_step_says_itself() -> None:
     studio = Studio()
     fields = {"prompt_name": "translate", "vars": {"language": "French"}, "system": "Be brief {{ x }}.", "user": "No."}
@@ -162,6 +161,7 @@ async def test_a_prompt_that_is_not_there_or_gets_the_wrong_values_fails_the_ste
     assert caught.value.param == param
 
 
+@pytest.mark.parametrize("message", ["x", {"role": "tool", "content": "x"}, {"role": "user", "content": [1]}])
 async def test_what_is_no_message_is_refused(message: JSON) -> None:
     with pytest.raises(InvalidType):
         await ran(Chat(Studio(), models, find_prompt).chat, {"messages": [message]})

@@ -1,9 +1,8 @@
-"""Turns of conversations: what is kept is kept once, by whoever has the turn."""
+"""Turns of conversations on both databases: what is kept is kept once, by whoever has the turn."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +14,6 @@ from smartlite.jobs import conversations as kept_conversations
 from smartlite.jobs.conversations import Conversations
 from smartlite.jobs.turns import LEASE, Answering, Turn
 from smartlite.storage.database import Database
-from smartlite.storage.schema import migrate
 from tests.storage.rows import NOON
 
 ASKED = (Message("system", "Be brief."), Message("user", "Hello."))
@@ -36,10 +34,9 @@ class Writer:
 class World:
     """Conversations at a time that a test moves on."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, database: Database) -> None:
         self.now = NOON
-        self.database = Database(f"sqlite+aiosqlite:///{folder}/turns.db")
-        self.kept = Conversations(self.database, clock=self.clock)
+        self.kept = Conversations(database, clock=self.clock)
         self.used: list[ModelUsage] = []
 
     def clock(self) -> datetime:
@@ -58,11 +55,8 @@ class World:
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    world = World(tmp_path)
-    await migrate(world.database)
-    yield world
-    await world.database.close()
+def world(database: Database) -> World:
+    return World(database)
 
 
 async def test_a_turn_is_kept_without_what_the_system_says_and_frees_the_conversation(world: World) -> None:

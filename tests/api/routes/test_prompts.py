@@ -268,3 +268,21 @@ async def test_anothers_prompt_is_not_used_by_ones_pipeline(kitchen: Kitchen) ->
     await kitchen.share("ana", "prompt", made, "ben", "read")
     await kitchen("ben", "POST", "/pipelines", 201, PIPELINE % made)
     assert (await kitchen.run("ben", "translator"))["outputs"] == {"text": "You said: Good morning."}
+
+
+async def test_a_step_sends_the_prompt_with_its_values_before_its_own_words(talk: Talk) -> None:
+    await talk("POST", "/prompts", 201, PROMPT)
+    source = (PIPELINE % "translate").replace('user: "Good', 'system: "Be brief.", user: "Good')
+    made = await talk.http.post("/v1/pipelines", content=source, headers={"content-type": "application/yaml"})
+    assert made.status_code == 201, made.text
+    talk.works.worker.begin()
+    await talk.http.post("/v1/pipelines/translator/runs", json={}, headers={"prefer": "wait=20"})
+    assert talk.llm.told == [
+        ("system", "Translate into French."),
+        ("system", "Be brief."),
+        ("user", "Yes."),
+        ("assistant", "In French: yes."),
+        ("user", "Keep ."),
+        ("assistant", "I will."),
+        ("user", "Good morning."),
+    ]

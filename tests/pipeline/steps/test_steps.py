@@ -128,39 +128,6 @@ async def test_json_that_was_cut_off_is_final() -> None:
         await ran(Chat(studio, models, find_prompt).chat, {"prompt": "x", "json_schema": {"type": "object"}})
 
 
-async def test_a_kept_prompt_comes_before_what_the_step_says_itself() -> None:
-    studio = Studio()
-    fields = {"prompt_name": "translate", "vars": {"language": "French"}, "system": "Be brief {{ x }}.", "user": "No."}
-    await ran(Chat(studio, models, find_prompt).chat, fields)
-    (asked,) = studio.asked
-    assert isinstance(asked, ChatRequest)
-    assert [(message.role, message.content) for message in asked.messages] == [
-        ("system", "Translate into French."),
-        ("system", "Be brief {{ x }}."),
-        ("user", "Yes."),
-        ("assistant", "Oui."),
-        ("user", "Now French:"),
-        ("user", "No."),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("fields", "param"),
-    [
-        ({"prompt_name": "other"}, "prompt_name"),
-        ({"prompt_name": "translate"}, "vars.language"),
-        ({"prompt_name": "translate", "vars": {"language": 1}}, "vars.language"),
-        ({"prompt_name": "translate", "vars": {"language": "x", "other": 1}}, "vars"),
-    ],
-)
-async def test_a_prompt_that_is_not_there_or_gets_the_wrong_values_fails_the_step(
-    fields: Mapping[str, JSON], param: str
-) -> None:
-    with pytest.raises(SmartLiteError) as caught:
-        await ran(Chat(Studio(), models, find_prompt).chat, fields)
-    assert caught.value.param == param
-
-
 @pytest.mark.parametrize("message", ["x", {"role": "tool", "content": "x"}, {"role": "user", "content": [1]}])
 async def test_what_is_no_message_is_refused(message: JSON) -> None:
     with pytest.raises(InvalidType):

@@ -7,7 +7,7 @@ again with half the room where the engine still refuses.
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from smartlite.domain.conversations import BYTES_PER_TOKEN, Item, ItemContent, estimated_tokens
+from smartlite.domain.conversations import BYTES_PER_TOKEN, TOKENS_PER_MESSAGE, Item, ItemContent, estimated_tokens
 from smartlite.domain.estimates import DEFAULT_ANSWER_TOKENS
 from smartlite.domain.llm import ChatOptions, ChatRequest, Message
 from smartlite.storage.conversation_items import ItemSize
@@ -15,6 +15,7 @@ from smartlite.storage.conversation_items import ItemSize
 _ANSWER_SHARE: Final = 4
 """An answer that nobody bounds is left a quarter of the context."""
 _SUMMARY_SHARE: Final = 8
+_LEAST_SUMMARY_TOKENS: Final = 16
 _MOST_SUMMARY_TOKENS: Final = 512
 _INSTRUCTIONS: Final = (
     "You keep the summary of a conversation between a user and an assistant. Write the summary anew so that it holds "
@@ -69,15 +70,33 @@ def pieces(items: Sequence[Item], context_tokens: int) -> Iterator[list[Item]]:
         yield piece
 
 
-def summary_request(model: str, context_tokens: int, summary: str | None, items: Sequence[Item]) -> ChatRequest:
-    """What a model is asked for a summary that goes on from the one before."""
-    most = max(32, min(_MOST_SUMMARY_TOKENS, context_tokens // _SUMMARY_SHARE))
+def summary_request(
+    model: str, context_tokens: int, most_tokens: int, summary: str | None, items: Sequence[Item]
+) -> ChatRequest:
+    """What a model is asked for a summary that goes on from the one before.
+
+    Args:
+        model: A served model's own id.
+        context_tokens: Of one request of it.
+        most_tokens: What the conversation's requests may have in all, of which the summary is a part.
+        summary: The one before; None: there is none.
+        items: What was said since.
+    """
+    most = max(_LEAST_SUMMARY_TOKENS, min(_MOST_SUMMARY_TOKENS, min(context_tokens, most_tokens) // _SUMMARY_SHARE))
     said = "\n".join(_told(item.content) for item in items)
     # One item may be longer than a context; what it begins with stands for it.
     said = said.encode("utf-8", "replace")[: context_tokens // 2 * BYTES_PER_TOKEN].decode("utf-8", "ignore")
     user = f"Summary so far:\n{summary or '(none)'}\n\nSaid since:\n{said}\n\nSummary:"
     messages = (Message("system", _INSTRUCTIONS.format(words=most // 2)), Message("user", user))
     return ChatRequest(model, messages, ChatOptions(temperature=0.0, max_tokens=most))
+
+
+def cut_summary(summary: str | None, room: int) -> str | None:
+    """As much of a summary as fits into half of the room: it may have been made for a larger one."""
+    if summary is None or summary_tokens(summary) <= room // 2:
+        return summary
+    longest = max(0, room // 2 - TOKENS_PER_MESSAGE) * BYTES_PER_TOKEN
+    return summary.encode("utf-8", "replace")[:longest].decode("utf-8", "ignore") or None
 
 
 def summary_tokens(summary: str | None) -> int:

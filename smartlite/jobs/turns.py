@@ -27,7 +27,14 @@ from smartlite.domain.stages import LLMStage
 from smartlite.domain.usage import ModelUsage
 from smartlite.errors import EngineFailed, SmartLiteError
 from smartlite.jobs.conversations import Conversations
-from smartlite.jobs.trimming import first_that_fits, pieces, room_for_prompt, summary_request, summary_tokens
+from smartlite.jobs.trimming import (
+    cut_summary,
+    first_that_fits,
+    pieces,
+    room_for_prompt,
+    summary_request,
+    summary_tokens,
+)
 from smartlite.storage import conversations
 from smartlite.storage.conversation_items import ItemSize
 from smartlite.storage.database import retried
@@ -37,8 +44,9 @@ LEASE: Final = timedelta(seconds=60)
 RENEW_S: Final = 15.0
 _LOOKED_AT: Final = 1000
 """Items of a window that are looked at."""
-_MOST_PIECES: Final = 8
-"""Portions that are summed up in one turn; what is left is in the next one's."""
+_MOST_PIECES: Final = 4
+"""Portions that are summed up in one turn, whose answer waits for them (6 to 9 s each with SmolLM2-135M on 2 busy
+cores); what is left is in the next one's."""
 
 _logger = logging.getLogger(__name__)
 
@@ -116,6 +124,7 @@ class Turn:
         room = max(0, (self.most_tokens >> shrink) - sum(map(message_tokens, asked)))
         if self.conversation.truncation.strategy == "summary":
             sizes, summary = await self._summarised(room)
+            summary = cut_summary(summary, room)
             room = max(0, room - summary_tokens(summary))
         else:
             sizes, summary = await self._kept.sizes(self.conversation, 0, _LOOKED_AT), None
@@ -169,7 +178,7 @@ class Turn:
         for number, piece in enumerate(pieces(items, self._by.context_tokens)):
             if number == _MOST_PIECES:
                 break
-            asked = summary_request(self._by.model, self._by.context_tokens, summary, [*piece])
+            asked = summary_request(self._by.model, self._by.context_tokens, self.most_tokens, summary, piece)
             summary, upto = await self._ask(asked), piece[-1].position
             await self._kept.put_summary(self.conversation, self._id, upto, summary)
         return [size for size in sizes if size.position > upto], summary

@@ -49,6 +49,8 @@ class Listened:
         self.gate: asyncio.Event | None = None
         """Answers wait for it."""
         self.has_begun = asyncio.Event()
+        self.padding = ""
+        """Comes after a summary."""
         self.summaries = 0
         """So many were asked for; the answer is ``Summary`` and the number."""
 
@@ -61,7 +63,7 @@ class Listened:
             await self.gate.wait()
         if "summary" in request.messages[0].content:
             self.summaries += 1
-            yield TextDelta(f"Summary {self.summaries}.")
+            yield TextDelta(f"Summary {self.summaries}.{self.padding}")
             yield ChatFinished("stop", TokenUsage(100, 3))
             return
         number = 0

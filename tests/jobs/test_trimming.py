@@ -3,7 +3,14 @@
 import pytest
 
 from smartlite.domain.conversations import Item, ItemContent, estimated_tokens
-from smartlite.jobs.trimming import first_that_fits, pieces, room_for_prompt, summary_request
+from smartlite.jobs.trimming import (
+    cut_summary,
+    first_that_fits,
+    pieces,
+    room_for_prompt,
+    summary_request,
+    summary_tokens,
+)
 from smartlite.storage.conversation_items import ItemSize
 from tests.storage.rows import NOON
 
@@ -53,6 +60,20 @@ def test_what_is_summed_up_fits_into_the_context_piece_by_piece() -> None:
     found = list(pieces(said, 512))
     assert [[item.position for item in piece] for piece in found] == [[1, 2], [3, 4], [5], [6]]
     for piece in found:
-        asked = summary_request("mind", 512, "So far.", piece)
+        asked = summary_request("mind", 512, 512, "So far.", piece)
         assert sum(len(message.content) for message in asked.messages) < 512 * 4
         assert asked.options.max_tokens == 64
+
+
+def test_a_summary_is_a_small_part_of_what_may_be_sent() -> None:
+    limits = [summary_request("mind", 8192, most, None, items("x")).options.max_tokens for most in (64, 400, 8192)]
+    assert limits == [16, 50, 512]
+
+
+def test_a_summary_that_was_made_for_more_room_is_cut() -> None:
+    assert cut_summary("short", 100) == "short"
+    cut = cut_summary("天気" * 100, 100)
+    assert cut is not None
+    assert summary_tokens(cut) <= 50
+    assert cut_summary("short", 0) is None
+    assert cut_summary(None, 0) is None

@@ -11,6 +11,7 @@ import openai
 import pytest
 
 from smartlite.api.services import Services
+from smartlite.domain.conversations import message_tokens
 from smartlite.errors import EngineFailed
 from smartlite.storage import conversation_items, conversations
 from tests.api.scripted import events_of
@@ -206,6 +207,16 @@ async def test_a_summary_goes_on_from_the_one_before_and_is_kept(services: Servi
         first = told["items"][0]["id"]
         await talk("DELETE", f"/conversations/{made}/items/{first}")
         assert (await talk("GET", f"/conversations/{made}/export"))["summary"] is None
+
+
+async def test_with_a_summary_no_more_is_sent_than_allowed_either(talk: Talk) -> None:
+    talk.llm.padding = " and so on" * 200
+    made = await talk.conversation(truncation={"strategy": "summary", "max_tokens": 200})
+    for number in range(6):
+        await talk.chat(f"Number {number}: {'word ' * 10}", conversation=made)
+    answers = [asked.messages for asked in talk.llm.asked if "keep the summary" not in asked.messages[0].content]
+    assert max(sum(map(message_tokens, messages)) for messages in answers) <= 220
+    assert talk.llm.told[-1][1].startswith("Number 5")
 
 
 async def test_a_summary_stands_in_the_first_message_of_the_system(services: Services, tmp_path: Path) -> None:

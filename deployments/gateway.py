@@ -19,7 +19,9 @@ from smartlite.domain.pipeline import TurnEvent, VoiceTurnRequest
 from smartlite.domain.principal import Principal
 from smartlite.domain.stages import StatusBoard
 from smartlite.errors import Unavailable
+from smartlite.jobs.conversations import Conversations
 from smartlite.jobs.gateway_calls import Caller
+from smartlite.jobs.prompts import Prompts
 from smartlite.storage.blobs import BlobStore
 from smartlite.storage.database import Database
 
@@ -35,6 +37,8 @@ def open_gateway(
     blobs: BlobStore,
     metering: ReplicaMetering | None,
     limits: Limits | None,
+    prompts: Prompts,
+    conversations: Conversations,
 ) -> InProcessGateway:
     """The same app as on an ingress replica, without what belongs to sessions, pipelines and runs.
 
@@ -47,6 +51,8 @@ def open_gateway(
         blobs: Where answers are kept by their Idempotency-Key.
         metering: Of this replica; None where authentication is off.
         limits: Likewise.
+        prompts: What requests may name.
+        conversations: Likewise.
     """
     has_embedding = any(model.task == "embedding" for model in models.models)
     app = create_app(
@@ -63,6 +69,8 @@ def open_gateway(
             metering=None if metering is None else metering.metering,
             limits=limits,
             idempotency=IdempotencyKeeper(database, blobs),
+            prompts=prompts,
+            conversations=conversations,
         )
     )
 

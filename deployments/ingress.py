@@ -92,6 +92,8 @@ class IngressDeployment:
             runs=works.runs,
             media=works.media,
             retention=works.retention,
+            prompts=works.prompts,
+            conversations=works.conversations,
         )
 
     def __serve_build_asgi_app__(self) -> _App:

@@ -1,8 +1,10 @@
-"""Pipelines and their runs on an ingress replica: what it keeps and accepts. Must not know routes, nor workers."""
+"""What is kept on an ingress replica: pipelines, runs, prompts, conversations. Must not know routes, nor workers."""
 
 from smartlite.config import Settings
 from smartlite.domain.models import ModelDirectory
+from smartlite.jobs.conversations import Conversations
 from smartlite.jobs.pipelines import Pipelines, checking, read_saved
+from smartlite.jobs.prompts import Prompts
 from smartlite.jobs.run_retention import RunRetention
 from smartlite.jobs.runs import Runs
 from smartlite.pipeline.builtin import builtin_documents
@@ -16,7 +18,11 @@ class ReplicaPipelines:
     """What one replica works with. Used in one event loop."""
 
     def __init__(self, settings: Settings, database: Database, cipher: Cipher, models: ModelDirectory) -> None:
-        self.pipelines = Pipelines(database, read_saved, checking(models), builtin_documents())
+        self.prompts = Prompts(database)
+        self.conversations = Conversations(database, cipher)
+        self.pipelines = Pipelines(
+            database, read_saved, checking(models), builtin_documents(), check_prompts=self.prompts.check_steps
+        )
         self.runs = Runs(
             database,
             read_saved,

@@ -25,12 +25,14 @@ from smartlite.domain.pipelines import Document, Run
 from smartlite.domain.stages import ASRStage, LLMStage, TTSStage
 from smartlite.errors import SmartLiteError
 from smartlite.jobs.codec import PlatformCodec
+from smartlite.jobs.conversations import Conversations
 from smartlite.jobs.http_client import GuardedClient
 from smartlite.jobs.http_hosts import AllowedHosts
 from smartlite.jobs.kinds import Means, step_runners
 from smartlite.jobs.media import TenantMedia, tenant_of
 from smartlite.jobs.metering import Meter, MeteredASR, MeteredLLM, MeteredTTS
 from smartlite.jobs.pipelines import Pipelines, read_saved
+from smartlite.jobs.prompts import Prompts, find_prompt
 from smartlite.jobs.run_retention import RunRetention
 from smartlite.jobs.worker import Worker
 from smartlite.pipeline.builtin import builtin_documents
@@ -75,6 +77,7 @@ class ReplicaRuns:
         self._metering = ReplicaMetering(settings, self._database, cipher) if settings.auth == "required" else None
         limits = open_limits(settings, self._metering, QuotaBook(self._database)) if self._metering else None
         asr, llm, tts = self._stages(settings, routes, limits)
+        prompts = Prompts(self._database)
         means = Means(
             asr=asr,
             llm=llm,
@@ -84,8 +87,18 @@ class ReplicaRuns:
             write_captions=write_captions,
             http=GuardedClient(AllowedHosts(settings.pipeline_http_hosts)),
             find_pipeline=self._find,
+            find_prompt=find_prompt(prompts),
             gateway=open_gateway(
-                settings, models, routes, self._board, self._database, self._blobs, self._metering, limits
+                settings,
+                models,
+                routes,
+                self._board,
+                self._database,
+                self._blobs,
+                self._metering,
+                limits,
+                prompts,
+                Conversations(self._database, cipher),
             ),
         )
         self._keep_days = settings.runs_keep_days

@@ -34,7 +34,12 @@ class PlannedModel:
 
     def served(self) -> ServedModel:
         """The model as the gateway knows it."""
-        return replace(self.entry.served(self.engine), load=self.load, deployment=self.deployment)
+        return replace(
+            self.entry.served(self.engine),
+            load=self.load,
+            deployment=self.deployment,
+            context_tokens=parse_options(self.entry.task, self.engine, self.options).request_context_tokens,
+        )
 
 
 @dataclass(frozen=True, slots=True)

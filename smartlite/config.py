@@ -127,6 +127,9 @@ class Settings(BaseSettings):
     """What happens while Redis does not answer: each replica counts half of every limit by itself, or nobody gets
     anything that is limited (503)."""
 
+    conversation_context_tokens: Annotated[int, Field(ge=256)] = 2048
+    """Context of one request of a language model whose engine does not say it, in tokens: what a conversation is
+    trimmed to."""
     pipeline_runs_per_replica: Annotated[int, Field(ge=0, le=100)] = 4
     """Runs of pipelines that one pipeline replica works on at the same time; 0: none."""
     pipeline_max_queued: Annotated[int, Field(ge=1)] = 1000

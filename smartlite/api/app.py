@@ -19,6 +19,8 @@ from smartlite.api.routes import (
     auth,
     chat,
     contents,
+    conversation_items,
+    conversations,
     embeddings,
     health,
     identity,
@@ -32,6 +34,8 @@ from smartlite.api.routes import (
     pipeline_runs,
     pipeline_versions,
     pipelines,
+    prompt_versions,
+    prompts,
     quotas,
     responses,
     run_data,
@@ -71,6 +75,8 @@ ROUTERS_OF: Final[dict[str, dict[str, tuple[APIRouter, ...]]]] = {
         "/v1": (auth.router, oauth.pages, oauth.router, oauth_clients.router, oauth_clients.grants, oidc.router),
     },
     "pipelines": {"/v1": (pipelines.router, pipeline_versions.router)},
+    "prompts": {"/v1": (prompts.router, prompt_versions.router)},
+    "conversations": {"/v1": (conversations.router, conversation_items.router)},
     "runs": {"/v1": (pipeline_runs.router, runs.router, run_data.router, run_results.router)},
 }
 """Likewise, by the field of ``Services`` without which they are not served."""

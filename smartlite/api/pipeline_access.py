@@ -9,7 +9,7 @@ from smartlite.domain.pipelines import Pipeline, PipelineVersion, Run
 from smartlite.domain.principal import Principal
 from smartlite.errors import NotFound
 from smartlite.jobs.pipelines import is_built_in
-from smartlite.storage.pipelines import Reader
+from smartlite.storage.reach import Reader
 
 _MOST_DIGITS = 9
 

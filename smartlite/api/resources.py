@@ -8,14 +8,18 @@ from typing import Final
 
 from smartlite.api.services import Services
 from smartlite.auth.policies import Resource, missing
+from smartlite.domain.conversations import Conversation
 from smartlite.domain.metering import RequestRecord
 from smartlite.domain.pipelines import Pipeline, Run
+from smartlite.domain.prompts import Prompt
 from smartlite.errors import InvalidRequest, NotFound
 
 REQUEST: Final = "request"
 """An entry of the history."""
 PIPELINE: Final = "pipeline"
 RUN: Final = "run"
+PROMPT: Final = "prompt"
+CONVERSATION: Final = "conversation"
 
 Find = Callable[[Services, str], Awaitable[Resource | None]]
 """From an id to the thing without its shares; None where there is none."""
@@ -34,6 +38,16 @@ def of_pipeline(pipeline: Pipeline) -> Resource:
 def of_run(run: Run) -> Resource:
     """A run, likewise; who may see its pipeline is another matter."""
     return Resource(RUN, run.id, run.user_id, run.organization_id)
+
+
+def of_prompt(prompt: Prompt) -> Resource:
+    """A prompt, likewise."""
+    return Resource(PROMPT, prompt.id, prompt.owner_id, prompt.organization_id)
+
+
+def of_conversation(conversation: Conversation) -> Resource:
+    """A conversation, likewise."""
+    return Resource(CONVERSATION, conversation.id, conversation.owner_id, conversation.organization_id)
 
 
 async def _find_request(services: Services, record_id: str) -> Resource | None:
@@ -55,7 +69,23 @@ async def _find_run(services: Services, run_id: str) -> Resource | None:
         return None
 
 
-FINDERS: Final[Mapping[str, Find]] = {REQUEST: _find_request, PIPELINE: _find_pipeline, RUN: _find_run}
+async def _find_prompt(services: Services, prompt_id: str) -> Resource | None:
+    found = None if services.prompts is None else await services.prompts.get(prompt_id)
+    return None if found is None else of_prompt(found)
+
+
+async def _find_conversation(services: Services, conversation_id: str) -> Resource | None:
+    found = None if services.conversations is None else await services.conversations.get(conversation_id)
+    return None if found is None else of_conversation(found)
+
+
+FINDERS: Final[Mapping[str, Find]] = {
+    REQUEST: _find_request,
+    PIPELINE: _find_pipeline,
+    RUN: _find_run,
+    PROMPT: _find_prompt,
+    CONVERSATION: _find_conversation,
+}
 """By kind."""
 
 

@@ -17,7 +17,9 @@ from smartlite.auth.rate_limit import Limits
 from smartlite.config import Settings
 from smartlite.domain.models import ModelDirectory
 from smartlite.domain.stages import ASRStage, EmbeddingStage, LLMStage, PipelineStage, StatusBoard, TTSStage
+from smartlite.jobs.conversations import Conversations
 from smartlite.jobs.pipelines import Pipelines
+from smartlite.jobs.prompts import Prompts
 from smartlite.jobs.run_retention import RunRetention
 from smartlite.jobs.runs import Runs
 from smartlite.metering import Metering
@@ -58,6 +60,10 @@ class Services:
     """Pipelines that are kept; None: there are none."""
     runs: Runs | None = None
     """Runs of them; None: nothing is run."""
+    prompts: Prompts | None = None
+    """Prompts that are kept; None: there are none."""
+    conversations: Conversations | None = None
+    """Conversations that are kept; None: there are none."""
     media: BlobStore | None = None
     """Where the media of runs are; there wherever runs are."""
     retention: RunRetention | None = None
@@ -103,5 +109,7 @@ OrganizationsDep = Annotated[
 PipelinesDep = Annotated[Pipelines, Depends(_served(lambda services: services.pipelines))]
 RunsDep = Annotated[Runs, Depends(_served(lambda services: services.runs))]
 RetentionDep = Annotated[RunRetention, Depends(_served(lambda services: services.retention))]
+PromptsDep = Annotated[Prompts, Depends(_served(lambda services: services.prompts))]
+ConversationsDep = Annotated[Conversations, Depends(_served(lambda services: services.conversations))]
 MediaDep = Annotated[BlobStore, Depends(_served(lambda services: services.media))]
 ServicesDep = Annotated[Services, Depends(get_services)]

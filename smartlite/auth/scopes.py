@@ -55,6 +55,13 @@ class Scope(StrEnum):
     PIPELINES_WRITE = "pipelines:write"
     PIPELINES_RUN = "pipelines:run"
     """What the steps do needs its own scope beside it."""
+    PROMPTS_READ = "prompts:read"
+    """Prompts that one may see; using one needs the scope of what it is used for."""
+    PROMPTS_WRITE = "prompts:write"
+    CONVERSATIONS_READ = "conversations:read"
+    """Conversations that one may see."""
+    CONVERSATIONS_WRITE = "conversations:write"
+    """Likewise; and taking a turn in one."""
     RESOURCES_ADMIN = "resources:admin"
     """Everything that has an owner, whoever that is."""
 
@@ -72,17 +79,25 @@ INFERENCE: Final = frozenset(
 """What has a model work; only these may be granted for single models."""
 
 _PIPELINES: Final = frozenset({Scope.PIPELINES_READ, Scope.PIPELINES_WRITE, Scope.PIPELINES_RUN})
+_CONVERSATIONS: Final = frozenset({Scope.CONVERSATIONS_READ, Scope.CONVERSATIONS_WRITE})
+_PROMPTS: Final = frozenset({Scope.PROMPTS_READ, Scope.PROMPTS_WRITE})
 
 BUILT_IN_ROLES: Final[Mapping[str, frozenset[Scope]]] = {
     "admin": frozenset(Scope),
     "operator": INFERENCE
     | _PIPELINES
+    | _PROMPTS
+    | _CONVERSATIONS
     | {Scope.MODELS_READ, Scope.USERS_READ, Scope.AUDIT_READ, Scope.USAGE_READ, Scope.REQUESTS_READ, Scope.QUOTAS_READ}
     | {Scope.ORGS_READ},
     "developer": INFERENCE
     | _PIPELINES
+    | _PROMPTS
+    | _CONVERSATIONS
     | {Scope.MODELS_READ, Scope.KEYS_READ, Scope.KEYS_WRITE, Scope.OAUTH_READ, Scope.OAUTH_WRITE},
-    "user": INFERENCE | {Scope.MODELS_READ, Scope.PIPELINES_READ, Scope.PIPELINES_RUN},
+    "user": INFERENCE
+    | _CONVERSATIONS
+    | {Scope.MODELS_READ, Scope.PIPELINES_READ, Scope.PIPELINES_RUN, Scope.PROMPTS_READ},
     "viewer": frozenset({Scope.MODELS_READ}),
 }
 """Name to rights."""

@@ -10,6 +10,7 @@ import typer
 from smartlite import __version__
 from smartlite.cli.ask import ask
 from smartlite.cli.chat import chat
+from smartlite.cli.conversations import conversations
 from smartlite.cli.doctor import doctor
 from smartlite.cli.encryption_keys import encryption_keys
 from smartlite.cli.failures import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, tell
@@ -18,6 +19,7 @@ from smartlite.cli.models import app as models_app
 from smartlite.cli.oauth_clients import oauth_clients
 from smartlite.cli.orgs import orgs
 from smartlite.cli.pipelines import pipelines
+from smartlite.cli.prompts import prompts
 from smartlite.cli.serve import serve
 from smartlite.cli.sign_in import signing_keys
 from smartlite.cli.speak import speak
@@ -45,6 +47,8 @@ app.add_typer(oauth_clients, name="oauth-clients")
 app.add_typer(encryption_keys, name="encryption-keys")
 app.add_typer(quotas, name="quotas")
 app.add_typer(pipelines, name="pipelines")
+app.add_typer(prompts, name="prompts")
+app.add_typer(conversations, name="conversations")
 app.command("usage")(usage)
 app.command("requests")(requests)
 app.command("transcribe")(transcribe)

@@ -50,6 +50,8 @@ class ServedModel:
     load: ModelLoad = "startup"
     deployment: str = ""
     """Name of the deployment that runs it; empty: the task's own."""
+    context_tokens: int | None = None
+    """Of a language model: prompt and answer of one request; None: its engine does not say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from smartlite.domain.audio import AudioFormat, EncodedAudio
+from smartlite.domain.llm import Message
 from smartlite.domain.usage import TurnUsage
 
 
@@ -23,6 +24,10 @@ class VoiceTurnRequest:
     """System prompt; None takes the platform's own."""
     whole: bool = False
     """True: the speech comes at the end, one finished file whose header states its true sizes. False: as it is made."""
+    earlier: tuple[Message, ...] = ()
+    """What was said before in the conversation."""
+    summary: str | None = None
+    """Of what was said before that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,6 +178,11 @@ class FakeLLM(Fake):
         answer_words: Annotated[int, Field(ge=0, le=100_000)] = 0
         """The answer is said again until it has at least so many words."""
 
+        @property
+        def request_context_tokens(self) -> int | None:
+            """See EngineOptions."""
+            return self.context_tokens
+
     async def chat(self, messages: tuple[Message, ...], options: ChatOptions) -> AsyncGenerator[ChatEvent, None]:
         """Yield a TextDelta for every word, then ChatFinished; ``seed`` chooses the answer's first words.
 

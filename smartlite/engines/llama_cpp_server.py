@@ -72,6 +72,11 @@ class LlamaCppOptions(EngineOptions):
             raise ValueError(msg)
         return self
 
+    @property
+    def request_context_tokens(self) -> int | None:
+        """See EngineOptions."""
+        return self.context_tokens // self.parallel
+
 
 def open_server(path: Path, options: LlamaCppOptions, for_vectors: bool = False) -> Any:
     """Load the weights and start the library's threads.

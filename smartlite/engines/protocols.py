@@ -26,6 +26,11 @@ class EngineOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @property
+    def request_context_tokens(self) -> int | None:
+        """Tokens that prompt and answer of one request may have; None: nobody knows, or it is no language model."""
+        return None
+
 
 class Engine(Protocol):
     """What every engine has."""

@@ -67,3 +67,8 @@ class TransformersOptions(TorchOptions):
     def request_tokens(self) -> int:
         """Tokens that one request may use."""
         return self.context_tokens // self.parallel
+
+    @property
+    def request_context_tokens(self) -> int | None:
+        """See EngineOptions; a model that was trained on less takes less."""
+        return self.request_tokens

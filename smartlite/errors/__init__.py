@@ -7,7 +7,7 @@ Must not know who raises or who renders. The tree, with the status that each bra
     │   ├── InvalidRequest        400: InvalidJSON, InvalidMultipart, MissingParameter, InvalidType,
     │   │                              UnsupportedParameter, TextEmpty, TextTooLong, ContextLengthExceeded,
     │   │                              VoiceNotFound, AudioEmpty, AlreadyExists, InvalidGrant,
-    │   │                              InvalidIdempotencyKey, PipelineInvalid,
+    │   │                              InvalidIdempotencyKey, PipelineInvalid, PromptInvalid,
     │   │                              UnauthorizedClient, UnsupportedGrantType, UnsupportedResponseType,
     │   │                              InvalidScope, AccessDenied, ExternalSignInFailed
     │   ├── Unauthorized          401: SignInRefused, InvalidClient, OrganizationMismatch
@@ -16,6 +16,7 @@ Must not know who raises or who renders. The tree, with the status that each bra
     │   ├── NotFound              404: ModelNotFound
     │   ├── MethodNotAllowed      405
     │   ├── IdempotencyInProgress 409
+    │   ├── ConversationBusy      409
     │   ├── LastOwner             409
     │   ├── RunBusy               409
     │   ├── RunUnanswered         409
@@ -52,6 +53,7 @@ from smartlite.errors.client import (
     ChannelsUnsupported,
     ClientError,
     ContextLengthExceeded,
+    ConversationBusy,
     HostNotAllowed,
     IdempotencyInProgress,
     IdempotencyKeyReused,
@@ -72,6 +74,7 @@ from smartlite.errors.client import (
     PasswordRefused,
     PermissionDenied,
     PipelineInvalid,
+    PromptInvalid,
     RangeNotSatisfiable,
     RequestTooLarge,
     RunBusy,
@@ -141,6 +144,7 @@ __all__ = [
     "ClientError",
     "ConfigurationError",
     "ContextLengthExceeded",
+    "ConversationBusy",
     "DatabaseOverloaded",
     "DatabaseUnavailable",
     "DeadlineExceeded",
@@ -176,6 +180,7 @@ __all__ = [
     "PasswordRefused",
     "PermissionDenied",
     "PipelineInvalid",
+    "PromptInvalid",
     "ProviderFailed",
     "ProviderUnavailable",
     "QuotaExceeded",

@@ -77,6 +77,12 @@ class PipelineInvalid(InvalidRequest):
     code = "pipeline_invalid"
 
 
+class PromptInvalid(InvalidRequest):
+    """A prompt is wrong, or the values of its variables are."""
+
+    code = "prompt_invalid"
+
+
 class AudioEmpty(InvalidRequest):
     """The file holds no audio samples."""
 
@@ -181,6 +187,14 @@ class RunUnanswered(ClientError):
 
     status_code = 409
     code = "run_unanswered"
+
+
+class ConversationBusy(ClientError):
+    """Another turn of the conversation goes on; sent again later, this one comes after it."""
+
+    status_code = 409
+    code = "conversation_busy"
+    retry_after_s = 1
 
 
 class RequestTooLarge(ClientError):

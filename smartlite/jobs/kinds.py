@@ -12,7 +12,7 @@ from smartlite.pipeline.steps.audio import Audio
 from smartlite.pipeline.steps.chat import Chat
 from smartlite.pipeline.steps.http import HTTP
 from smartlite.pipeline.steps.nested import Nested
-from smartlite.pipeline.steps.ports import CaptionWriter, Codec, Directory, FindPipeline, HTTPClient
+from smartlite.pipeline.steps.ports import CaptionWriter, Codec, Directory, FindPipeline, FindPrompt, HTTPClient
 from smartlite.pipeline.steps.recognition import Recognition
 from smartlite.pipeline.steps.speaking import Speaking
 from smartlite.pipeline.steps.text import split, template
@@ -30,6 +30,7 @@ class Means:
     write_captions: CaptionWriter
     http: HTTPClient
     find_pipeline: FindPipeline
+    find_prompt: FindPrompt
     gateway: GatewayCalls | None = None
     """None: runs of requests fail."""
 
@@ -43,7 +44,7 @@ def step_runners(means: Means) -> Mapping[str, StepRunner]:
         **of_gateway,
         "asr.transcribe": recognition.transcribe,
         "asr.translate": recognition.translate,
-        "llm.chat": Chat(means.llm, means.models).chat,
+        "llm.chat": Chat(means.llm, means.models, means.find_prompt).chat,
         "tts.speak": Speaking(means.tts, means.models, means.codec).speak,
         "audio.convert": audio.convert,
         "audio.split": audio.split,

@@ -4,7 +4,7 @@ Whoever calls has asked ``policies.decide_access`` before. What ships belongs to
 its name where its reader has none of their own by that name.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -18,7 +18,7 @@ from smartlite.jobs.request_document import REQUEST_DOCUMENT, REQUEST_SOURCE
 from smartlite.pipeline.spec import ServedCatalog, check_document, read_document
 from smartlite.storage import pipelines
 from smartlite.storage.database import Database, retried
-from smartlite.storage.pipelines import Reader
+from smartlite.storage.reach import Reader
 
 BUILT_IN: Final = "builtin:"
 """How ids of those that ship begin."""
@@ -74,6 +74,7 @@ class Pipelines:
         check: Likewise, with them.
         built_in: Texts of those that ship, by name.
         clock: Tells the time in UTC.
+        check_prompts: Checks the prompts that a document names, as its owner reads them; raises PipelineInvalid.
     """
 
     def __init__(
@@ -83,8 +84,10 @@ class Pipelines:
         check: Callable[[str], Document],
         built_in: Mapping[str, str],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        check_prompts: Callable[[Document, Reader], Awaitable[None]] | None = None,
     ) -> None:
         self._database = database
+        self._check_prompts = check_prompts
         self._read = read
         self._check = check
         self._built_in = built_in
@@ -136,7 +139,7 @@ class Pipelines:
             AlreadyExists: 400, its owner has one of this name.
             InvalidRequest: 400, the name is taken by the API, or its owner has too many.
         """
-        name = self._check(source).name
+        name = await self._checked_name(source, owner_id, organization_id)
         if name in RESERVED:
             raise InvalidRequest(f"A pipeline cannot be called '{name}'.", "name")
         now = self._clock()
@@ -163,7 +166,7 @@ class Pipelines:
             PermissionDenied: 403, it ships.
         """
         _refuse_built_in(pipeline)
-        name = self._check(source).name
+        name = await self._checked_name(source, by, pipeline.organization_id)
         if name != pipeline.name:
             raise InvalidRequest(f"The document is called '{name}', and the pipeline '{pipeline.name}'.", "name")
 
@@ -244,6 +247,13 @@ class Pipelines:
             return Page(() if after else (self._shipped_version(pipeline),), None)
         async with self._database.reading() as session:
             return await pipelines.page_versions(session, pipeline.id, after=after, limit=limit)
+
+    async def _checked_name(self, source: str, user_id: str, organization_id: str | None) -> str:
+        document = self._check(source)
+        if self._check_prompts is not None:
+            organizations = () if organization_id is None else (organization_id,)
+            await self._check_prompts(document, Reader(user_id, organization_ids=organizations))
+        return document.name
 
     def _shipped_version(self, pipeline: Pipeline) -> PipelineVersion:
         source = self._built_in[pipeline.name]

@@ -17,6 +17,7 @@ import numpy as np
 
 from smartlite.domain.asr import Segment, TranscribeOptions, TranscribeRequest, TranscriptInfo
 from smartlite.domain.audio import SPEECH_SAMPLE_RATE_HZ, AudioChunk, AudioFormat, SpeechEncoder, cut
+from smartlite.domain.conversations import with_earlier
 from smartlite.domain.llm import ChatFinished, ChatOptions, ChatRequest, Message, TextDelta
 from smartlite.domain.pipeline import (
     TurnAudio,
@@ -156,9 +157,10 @@ class VoicePipeline:
 
     async def _think(self, turn: _Turn, question: str) -> None:
         instructions = turn.request.instructions or DEFAULT_INSTRUCTIONS
+        frame, asked_now = [Message("system", instructions)], [Message("user", question)]
         asked = ChatRequest(
             turn.request.llm_model,
-            (Message("system", instructions), Message("user", question)),
+            with_earlier(frame, turn.request.earlier, turn.request.summary, asked_now),
             ChatOptions(
                 temperature=self._options.temperature,
                 top_p=self._options.top_p,

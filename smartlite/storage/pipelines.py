@@ -2,20 +2,19 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, delete, func, insert, or_, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from smartlite.domain.identity import Page
-from smartlite.domain.organizations import SubjectKind
 from smartlite.domain.pipelines import Pipeline, PipelineVersion
 from smartlite.errors import AlreadyExists, NotFound
 from smartlite.storage.columns import fitting
 from smartlite.storage.database import ReadSession, WriteSession
 from smartlite.storage.organizations_tables import ShareRow
 from smartlite.storage.pipelines_tables import PIPELINE_CHARACTERS, PipelineRow, PipelineVersionRow
+from smartlite.storage.reach import Reader, within_reach
 
 SHARED_AS: Final = "pipeline"
 """The kind under which shares name one."""
@@ -36,15 +35,6 @@ _VERSION: Final = (
     PipelineVersionRow.created_at,
     PipelineVersionRow.created_by,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """Whose pipelines are asked for: their own, those of their organisations, and what is shared with them."""
-
-    user_id: str
-    roles: Sequence[str] = ()
-    organization_ids: Sequence[str] = ()
 
 
 def sha256_of(source: str) -> str:
@@ -98,7 +88,9 @@ async def page(
     """
     query = select(*_PIPELINE).order_by(PipelineRow.id).limit(limit + 1)
     if reader is not None:
-        query = query.where(_readable(reader))
+        query = query.where(
+            within_reach(reader, SHARED_AS, PipelineRow.id, PipelineRow.owner_id, PipelineRow.organization_id)
+        )
     if after is not None:
         query = query.where(PipelineRow.id > after)
     found = tuple(Pipeline(*row) for row in await session.rows(query))
@@ -198,21 +190,6 @@ async def _add_version(session: WriteSession, version: PipelineVersion) -> None:
     row = {column.key: getattr(version, column.key) for column in _VERSION}
     row["sha256"] = bytes.fromhex(sha256_of(version.source))
     await session.write(insert(PipelineVersionRow).values(row))
-
-
-def _readable(reader: Reader) -> ColumnElement[bool]:
-    organizations = list(reader.organization_ids)
-    shared_with = or_(
-        (ShareRow.subject_kind == SubjectKind.USER.value) & (ShareRow.subject_id == reader.user_id),
-        (ShareRow.subject_kind == SubjectKind.ROLE.value) & ShareRow.subject_id.in_(list(reader.roles)),
-        (ShareRow.subject_kind == SubjectKind.ORGANIZATION.value) & ShareRow.subject_id.in_(organizations),
-    )
-    shared = select(ShareRow.resource_id).where(ShareRow.resource_kind == SHARED_AS, shared_with)
-    return or_(
-        PipelineRow.owner_id == reader.user_id,
-        PipelineRow.organization_id.in_(organizations),
-        PipelineRow.id.in_(shared),
-    )
 
 
 def _version(row: Sequence[Any]) -> PipelineVersion:

@@ -135,6 +135,9 @@ SESSION: Final = Owned(
 )
 PIPELINE: Final = "/v1/pipelines/{pipeline}"
 RUN: Final = "/v1/runs/{run_id}"
+PROMPT: Final = "/v1/prompts/{prompt}"
+CONVERSATION: Final = "/v1/conversations/{conversation_id}"
+MESSAGE: Final = {"items": [{"role": "user", "content": "Hi."}]}
 OWNERSHIP: Final[dict[str, Owned]] = {
     f"GET {PIPELINE}": Owned(Tenants.pipeline_of, kept_read),
     f"PUT {PIPELINE}": Owned(Tenants.pipeline_of, kept_change, CHANGED_DOCUMENT),
@@ -154,6 +157,22 @@ OWNERSHIP: Final[dict[str, Owned]] = {
     f"DELETE {RUN}": Owned(Tenants.run_of, kept_change),
     f"POST {RUN}/cancel": Owned(Tenants.run_of, kept_change),
     f"POST {RUN}/replay": Owned(Tenants.run_of, kept_own),
+    f"GET {PROMPT}": Owned(Tenants.prompt_of, kept_read),
+    f"PUT {PROMPT}": Owned(Tenants.prompt_of, kept_change, {"system": "Be brief."}),
+    f"DELETE {PROMPT}": Owned(Tenants.prompt_of, kept_change),
+    f"POST {PROMPT}/latest": Owned(Tenants.prompt_of, kept_change, {"version": 1}),
+    f"POST {PROMPT}/render": Owned(Tenants.prompt_of, kept_read, {}),
+    f"GET {PROMPT}/versions": Owned(Tenants.prompt_of, kept_read),
+    f"GET {PROMPT}/versions/{{version}}": Owned(Tenants.prompt_of, kept_read),
+    f"GET {PROMPT}/diff": Owned(Tenants.prompt_of, kept_read),
+    f"GET {CONVERSATION}": Owned(Tenants.conversation_of, kept_read),
+    f"POST {CONVERSATION}": Owned(Tenants.conversation_of, kept_change, {}),
+    f"DELETE {CONVERSATION}": Owned(Tenants.conversation_of, kept_change),
+    f"GET {CONVERSATION}/export": Owned(Tenants.conversation_of, kept_read),
+    f"GET {CONVERSATION}/items": Owned(Tenants.conversation_of, kept_read),
+    f"POST {CONVERSATION}/items": Owned(Tenants.conversation_of, kept_change, MESSAGE),
+    f"GET {CONVERSATION}/items/{{item_id}}": Owned(Tenants.conversation_of, kept_read),
+    f"DELETE {CONVERSATION}/items/{{item_id}}": Owned(Tenants.conversation_of, kept_change),
     "GET /v1/models/{model:path}": Owned(Tenants.model_of, everybodys),
     "GET /v1/responses/{response_id}": ABSENT,
     "DELETE /v1/responses/{response_id}": ABSENT,

@@ -13,14 +13,18 @@ from smartlite.api.in_process import InProcessGateway
 from smartlite.api.services import Services
 from smartlite.domain.asr import Transcript
 from smartlite.domain.audio import AudioChunk, AudioFormat, EncodedAudio
+from smartlite.domain.conversations import ItemContent, Truncation
 from smartlite.domain.models import ModelDirectory
 from smartlite.domain.pipelines import Run
 from smartlite.domain.principal import Principal
+from smartlite.domain.prompts import PromptTemplate
 from smartlite.errors import HTTPRequestRefused
+from smartlite.jobs.conversations import Conversations
 from smartlite.jobs.gateway_calls import Caller, GatewayCalls, StoredAnswer, StoredRequest
 from smartlite.jobs.kinds import Means, step_runners
 from smartlite.jobs.media import TenantMedia, tenant_of
 from smartlite.jobs.pipelines import Pipelines, checking, read_saved
+from smartlite.jobs.prompts import Prompts, find_prompt
 from smartlite.jobs.run_retention import RunRetention
 from smartlite.jobs.runs import Runs, Submission
 from smartlite.jobs.worker import Timing, Worker
@@ -29,6 +33,7 @@ from smartlite.pipeline.execution.executor import Executor
 from smartlite.pipeline.steps.ports import HTTPAnswer, HTTPRequest
 from smartlite.storage.blobs import BlobStore
 from smartlite.storage.database import Database
+from smartlite.storage.encryption import Cipher
 from smartlite.storage.objects import FsspecObjectStore
 from smartlite.storage.schema import migrate
 from tests.api.metered import Platform
@@ -102,12 +107,21 @@ class Works:
         services: Whose stages do the work.
         database: Where pipelines and runs are.
         folder: Where media are.
+        cipher: Encrypts conversations.
     """
 
-    def __init__(self, services: Services, database: Database, folder: Path) -> None:
+    def __init__(self, services: Services, database: Database, folder: Path, cipher: Cipher | None = None) -> None:
         self.blobs = BlobStore(FsspecObjectStore((folder / "media").as_uri()))
-        self.pipelines = Pipelines(database, read_saved, checking(services.models), builtin_documents())
         self.retention = RunRetention(database, self.blobs)
+        self.prompts = Prompts(database)
+        self.conversations = Conversations(database, cipher)
+        self.pipelines = Pipelines(
+            database,
+            read_saved,
+            checking(services.models),
+            builtin_documents(),
+            check_prompts=self.prompts.check_steps,
+        )
         self.runs = Runs(database, read_saved, poll_s=0.01)
         means = Means(
             services.asr,
@@ -118,6 +132,7 @@ class Works:
             no_captions,
             NoHTTP(),
             lambda run, name, version: self.pipelines.named(run.user_id, name, version),
+            find_prompt(self.prompts),
             self,
         )
         executor = Executor(step_runners(means), cancel_check_s=0.05)
@@ -132,7 +147,13 @@ class Works:
     def added_to(self, services: Services) -> Services:
         """The same services, and these."""
         return dataclasses.replace(
-            services, pipelines=self.pipelines, runs=self.runs, media=self.blobs, retention=self.retention
+            services,
+            pipelines=self.pipelines,
+            runs=self.runs,
+            media=self.blobs,
+            retention=self.retention,
+            prompts=self.prompts,
+            conversations=self.conversations,
         )
 
     def objects(self, run: Run) -> TenantMedia:
@@ -142,6 +163,18 @@ class Works:
     async def add_pipeline(self, owner_id: str, organization_id: str | None = None) -> str:
         """One of somebody's that takes nothing; its id."""
         return (await self.pipelines.add(owner_id, organization_id, FIXED)).pipeline.id
+
+    async def add_prompt(self, owner_id: str, organization_id: str | None = None) -> str:
+        """One of somebody's without variables; its id."""
+        template = PromptTemplate(system="Be kind.")
+        return (await self.prompts.add(owner_id, organization_id, "kind", template)).prompt.id
+
+    async def add_conversation(self, owner_id: str, organization_id: str | None = None) -> tuple[str, str]:
+        """One of somebody's with one message; the ids of both."""
+        said = ItemContent("message", "Hello.", "user")
+        found = await self.conversations.add(owner_id, organization_id, {}, Truncation(), [said])
+        items, _ = await self.conversations.page_items(found, None, 1, descending=False)
+        return found.id, items[0].id
 
     async def add_run(self, owner_id: str, organization_id: str | None = None) -> tuple[str, str]:
         """One of somebody's that was cancelled, and the address of a file that was made for it."""

@@ -221,6 +221,21 @@ class Tenants:
         organization = self.organization_id if owner == "mate" else None
         return {"pipeline": await self.works.add_pipeline(user, organization), "version": "1"}
 
+    async def prompt_of(self, owner: str) -> dict[str, str]:
+        """Likewise."""
+        user = self.platform.users[owner]
+        found = await self.works.prompts.find("kind", user)
+        if found is not None:
+            await self.works.prompts.remove(found)
+        organization = self.organization_id if owner == "mate" else None
+        return {"prompt": await self.works.add_prompt(user, organization), "version": "1"}
+
+    async def conversation_of(self, owner: str) -> dict[str, str]:
+        """Likewise."""
+        organization = self.organization_id if owner == "mate" else None
+        made, item_id = await self.works.add_conversation(self.platform.users[owner], organization)
+        return {"conversation_id": made, "item_id": item_id}
+
     async def run_of(self, owner: str) -> dict[str, str]:
         """Likewise."""
         organization = self.organization_id if owner == "mate" else None

@@ -43,6 +43,13 @@ WITH_JSON: Final = (
     "POST /v1/auth/password",
     "POST /v1/oauth/clients",
     "POST /v1/pipelines/{pipeline}/latest",
+    "POST /v1/prompts",
+    "PUT /v1/prompts/{prompt}",
+    "POST /v1/prompts/{prompt}/latest",
+    "POST /v1/prompts/{prompt}/render",
+    "POST /v1/conversations",
+    "POST /v1/conversations/{conversation_id}",
+    "POST /v1/conversations/{conversation_id}/items",
 )
 OPENAI: Final = WITH_JSON[:4]
 """In OpenAI's format, whose clients send fields that are newer than a server."""
@@ -82,6 +89,13 @@ GOOD_BODIES: Final[dict[str, dict[str, Any]]] = {
     "POST /v1/auth/refresh": {"refresh_token": "x"},
     "POST /v1/auth/password": {"current_password": "x", "new_password": "y"},
     "POST /v1/pipelines/{pipeline}/latest": {"version": 1},
+    "POST /v1/prompts": {"name": "brief", "system": "Be brief."},
+    "PUT /v1/prompts/{prompt}": {"system": "Be brief."},
+    "POST /v1/prompts/{prompt}/latest": {"version": 1},
+    "POST /v1/prompts/{prompt}/render": {},
+    "POST /v1/conversations": {},
+    "POST /v1/conversations/{conversation_id}": {},
+    "POST /v1/conversations/{conversation_id}/items": {"items": [{"role": "user", "content": "Hi."}]},
     "POST /v1/oauth/clients": {"name": "Captions", "kind": "confidential", "scopes": ["models:read"]},
 }
 """With all that is needed, so that what is changed is at fault."""

@@ -142,6 +142,7 @@ class Whole:
         record = self._record(me, key.id)
         await self.drain.read_all()
         run_id, place = await self.works.add_run(me)
+        conversation_id, item_id = await self.works.add_conversation(me)
         resource = Resource("request", record.id, me)
         await self.identity.sharing.put(principal, NOBODY, resource, SubjectKind.USER, other, Access.READ)
         return Resident(
@@ -170,6 +171,9 @@ class Whole:
                 "refresh_token": signed_in.refresh_token,
                 "token": signed_in.refresh_token,
                 "pipeline": await self.works.add_pipeline(me),
+                "prompt": await self.works.add_prompt(me),
+                "conversation_id": conversation_id,
+                "item_id": item_id,
                 "run_id": run_id,
                 "key": place,
             },

@@ -49,6 +49,13 @@ def test_only_models_that_start_with_their_replica_are_fetched_before_it() -> No
     assert planned.directory().find("whisper-tiny.en").load == "on_demand"
 
 
+def test_a_language_model_says_how_much_one_request_may_have() -> None:
+    small = {"model": "smollm2-135m-instruct", "options": {"context_tokens": 4096, "parallel": 2}}
+    directory = plan(llm=[small, {"model": "far", **UPSTREAM}]).directory()
+    assert [directory.find(name).context_tokens for name in ("smollm2-135m-instruct", "far")] == [2048, None]
+    assert directory.find("mine-asr").context_tokens is None
+
+
 def test_a_deployment_keeps_as_many_models_on_demand_as_its_stages_say() -> None:
     tts = [{"model": f"t{n}", **UPSTREAM, "load": "on_demand", "voices": [_VOICE]} for n in range(3)]
     planned = plan(tts={"models": tts, "max_loaded": 1})

@@ -15,6 +15,7 @@ from smartlite.jobs.http_hosts import AllowedHosts
 from smartlite.jobs.kinds import Means, step_runners
 from smartlite.jobs.media import TenantMedia, tenant_of
 from smartlite.jobs.pipelines import Pipelines
+from smartlite.jobs.prompts import Prompts, find_prompt
 from smartlite.jobs.runs import Runs, Submission
 from smartlite.jobs.worker import Worker
 from smartlite.pipeline.builtin import builtin_documents
@@ -47,6 +48,7 @@ class Platform:
             write_captions=write_captions,
             http=GuardedClient(AllowedHosts(())),
             find_pipeline=lambda run, name, version: pipelines.named(run.user_id, name, version),
+            find_prompt=find_prompt(Prompts(self.database)),
         )
         executor = Executor(step_runners(means))
         self.worker = Worker(

@@ -10,7 +10,7 @@ from smartlite.domain.pipelines import Pipeline, PipelineVersion
 from smartlite.errors import AlreadyExists, NotFound
 from smartlite.storage import pipelines, shares
 from smartlite.storage.database import Database, retried
-from smartlite.storage.pipelines import Reader
+from smartlite.storage.reach import Reader
 from tests.storage.rows import NOON
 
 MINE = Pipeline("pl_1", "captions", "user_1", None, 1, NOON, NOON)

@@ -16,12 +16,14 @@ from sqlalchemy.engine import make_url
 
 from smartlite.domain.ids import new_id
 from smartlite.storage import (  # noqa: F401 - whoever is imported is compared
+    conversations_tables,
     encryption_tables,
     idempotency_tables,
     metering_tables,
     oauth_tables,
     organizations_tables,
     pipelines_tables,
+    prompts_tables,
     quotas_tables,
     runs_tables,
     schema,

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -14,6 +15,7 @@ from smartlite.errors import InvalidJSON, InvalidRequest, MissingParameter, Unsu
 MAX_RECORDINGS: Final = 16
 """In one request; they are heard one after the other."""
 
+NOTHING_CALLED: Final[Mapping[str, str]] = {}
 _ROLES: Final[dict[str, Role]] = {
     "developer": "system",
     "system": "system",
@@ -46,8 +48,12 @@ class Draft:
         return replace(self.message, content="\n".join(texts))
 
 
-def read_messages(messages: list[ChatMessage]) -> tuple[Draft, ...]:
+def read_messages(messages: list[ChatMessage], called: Mapping[str, str] = NOTHING_CALLED) -> tuple[Draft, ...]:
     """Translate a conversation.
+
+    Args:
+        messages: Of the request.
+        called: The functions that were called before it, by the ids of the calls.
 
     Raises:
         MissingParameter: 400, a message or a part without its text, a tool's answer without its call.
@@ -55,7 +61,7 @@ def read_messages(messages: list[ChatMessage]) -> tuple[Draft, ...]:
         InvalidRequest: 400, a tool's answer to no call, arguments that are not JSON, audio that is not base64.
     """
     drafts: list[Draft] = []
-    calls = CallLedger()
+    calls = CallLedger(called)
     for index, message in enumerate(messages):
         drafts.append(_draft(message, f"messages[{index}]", calls))
     check_recordings(drafts, "messages")
@@ -76,8 +82,9 @@ def check_recordings(drafts: list[Draft], param: str) -> None:
 class CallLedger:
     """The calls of a conversation so far, so that every tool's answer finds its own."""
 
-    def __init__(self) -> None:
-        self._names: dict[str, str] = {}
+    def __init__(self, called: Mapping[str, str] = NOTHING_CALLED) -> None:
+        """Begin with the calls of before, by their ids."""
+        self._names = dict(called)
 
     def open(self, call_id: str, name: str, arguments: str, param: str) -> ToolCall:
         """Note a call. ``param`` is the field that holds its arguments.

@@ -38,6 +38,7 @@ NOT_KEPT: Final[Mapping[int, str]] = {
     HTTPStatus.FORBIDDEN: "as 401; the right may be granted a minute later",
     HTTPStatus.NOT_FOUND: "nothing was found to work on; it may be there later",
     HTTPStatus.METHOD_NOT_ALLOWED: "no route took it",
+    HTTPStatus.CONFLICT: "something else goes on, or forbids it for now; nothing was done",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "as 400",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "as 400",
     HTTPStatus.UNPROCESSABLE_ENTITY: "as 400: what it holds cannot be processed",

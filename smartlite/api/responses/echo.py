@@ -4,7 +4,8 @@ import time
 
 from pydantic import BaseModel, JsonValue
 
-from smartlite.api.schemas.responses import ResponseObject
+from smartlite.api.schemas.references import PromptReference, conversation_id
+from smartlite.api.schemas.responses import PromptPart, ResponseObject
 from smartlite.api.schemas.responses_request import ResponseRequest, ResponseTool, TextFormat
 from smartlite.domain.ids import new_id
 
@@ -18,6 +19,7 @@ def echoed(body: ResponseRequest) -> ResponseObject:
         "completed_at": None,
         "status": "in_progress",
         "background": False,
+        "conversation": None if body.conversation is None else {"id": conversation_id(body.conversation)},
         "error": None,
         "incomplete_details": None,
         "instructions": body.instructions,
@@ -27,6 +29,7 @@ def echoed(body: ResponseRequest) -> ResponseObject:
         "output": [],
         "parallel_tool_calls": body.parallel_tool_calls is not False,
         "previous_response_id": None,
+        "prompt": _prompt(body.prompt),
         "reasoning": {"effort": None, "summary": None},
         "store": False,
         "temperature": 1.0 if body.temperature is None else body.temperature,
@@ -39,6 +42,14 @@ def echoed(body: ResponseRequest) -> ResponseObject:
         "usage": None,
         "user": body.user,
     }
+
+
+def _prompt(reference: PromptReference | None) -> PromptPart | None:
+    if reference is None:
+        return None
+    version = None if reference.version is None else str(reference.version)
+    # The values are left out: those that are no text have no place in OpenAI's object.
+    return {"id": reference.id or reference.name or "", "version": version, "variables": None}
 
 
 def _format(form: TextFormat | None) -> JsonValue:

@@ -1,9 +1,10 @@
 """From the items of a responses request to the domain's messages. Must not know HTTP or stages."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final, TypeVar
 
-from smartlite.api.chat.messages import CallLedger, Draft, Recording, check_recordings, read_recording
+from smartlite.api.chat.messages import NOTHING_CALLED, CallLedger, Draft, Recording, check_recordings, read_recording
 from smartlite.api.schemas.responses_request import InputItem, ItemContent, ItemPart
 from smartlite.domain.llm import Message, Role
 from smartlite.errors import InvalidRequest, MissingParameter, UnsupportedParameter
@@ -19,8 +20,19 @@ _ROLES: Final[dict[str, Role]] = {
 _TEXT_PARTS: Final = ("input_text", "output_text", "text", "reasoning_text")
 
 
-def read_input(given: str | list[InputItem], instructions: str | None) -> tuple[Draft, ...]:
+def read_input(
+    given: str | list[InputItem],
+    instructions: str | None,
+    called: Mapping[str, str] = NOTHING_CALLED,
+    param: str = "input",
+) -> tuple[Draft, ...]:
     """Translate what was asked, the instructions before it.
+
+    Args:
+        given: Of the request.
+        instructions: Likewise.
+        called: The functions that were called before it, by the ids of the calls.
+        param: The field that holds the items.
 
     Raises:
         MissingParameter: 400, an item without what makes it one.
@@ -33,12 +45,12 @@ def read_input(given: str | list[InputItem], instructions: str | None) -> tuple[
     if isinstance(given, str):
         drafts.append(Draft(Message("user", ""), (given,)))
         return tuple(drafts)
-    calls = CallLedger()
+    calls = CallLedger(called)
     for index, item in enumerate(given):
-        _add(drafts, item, f"input[{index}]", calls)
-    if not drafts:
-        raise InvalidRequest("'input' must hold a message, a call or an output of one.", "input")
-    check_recordings(drafts, "input")
+        _add(drafts, item, f"{param}[{index}]", calls)
+    if given and not drafts:
+        raise InvalidRequest(f"'{param}' must hold a message, a call or an output of one.", param)
+    check_recordings(drafts, param)
     return tuple(drafts)
 
 

@@ -46,11 +46,9 @@ def read_options(body: ResponseRequest) -> ChatOptions:
 
 
 def _refuse_stored(body: ResponseRequest) -> None:
-    stored = "nothing is stored; send the whole conversation as 'input'"
+    stored = "no responses are stored; send 'conversation', or the whole of it as 'input'"
     for param, is_fine, rule, why in (
         ("previous_response_id", body.previous_response_id is None, "null", stored),
-        ("conversation", body.conversation is None, "null", stored),
-        ("prompt", body.prompt is None, "null", "no prompts are stored; send 'instructions' and 'input'"),
         ("background", not body.background, "false", "nothing is stored, so there would be nowhere to fetch it from"),
         ("truncation", body.truncation != "auto", "'disabled'", "no part of a conversation is left out"),
     ):

@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse
 
 from smartlite.api.chat.asking import Asking, gather
 from smartlite.api.chat.completion import Completion
+from smartlite.api.chat.kept import calls_of, framed, read_conversation, read_prompt, turn_of
 from smartlite.api.chat.messages import read_messages
 from smartlite.api.chat.options import read_options
 from smartlite.api.chat.recordings import Hearing
@@ -16,6 +17,7 @@ from smartlite.api.json_body import read_json
 from smartlite.api.observation import ObservationDep
 from smartlite.api.openapi import COMMON_ERRORS, SERVED_LLM, error_responses, json_request_body
 from smartlite.api.permissions import check_model, needs
+from smartlite.api.principal import principal_of
 from smartlite.api.schemas.chat import ChatCompletion
 from smartlite.api.schemas.chat_request import ChatCompletionRequest
 from smartlite.api.services import Services, ServicesDep
@@ -23,6 +25,7 @@ from smartlite.api.spending import spending_of
 from smartlite.api.sse import sse_response
 from smartlite.api.streaming import stopped_when_client_leaves
 from smartlite.auth.scopes import Scope
+from smartlite.errors import InvalidRequest, MissingParameter, UnsupportedParameter
 
 router = APIRouter(tags=["Chat"], dependencies=[needs(Scope.LLM_CHAT)])
 
@@ -113,7 +116,7 @@ _EXAMPLES: Final = {
             "description": "The answer; with `stream` events `data: {chunk}` and `data: [DONE]`.",
             "content": {"text/event-stream": {"schema": {"type": "string"}}},
         },
-        **error_responses(*COMMON_ERRORS),
+        **error_responses(*COMMON_ERRORS, 409),
     },
     openapi_extra=json_request_body(ChatCompletionRequest, _EXAMPLES),
 )
@@ -121,7 +124,8 @@ async def create_chat_completion(request: Request, services: ServicesDep, observ
     """OpenAI's chat completions. What the model cannot do is a 400 that says so; closing the connection stops the work.
 
     Recordings in messages are transcribed by the first speech recognition model; `modalities` with `audio` has the
-    first speech synthesis model speak the answer.
+    first speech synthesis model speak the answer. In a `conversation` what was asked and the answer are kept; a second
+    turn at the same time is a 409.
     """
     body = await read_json(request, ChatCompletionRequest)
     asked, speaker = await _read(request, body, services)
@@ -145,10 +149,21 @@ async def create_chat_completion(request: Request, services: ServicesDep, observ
 
 
 async def _read(request: Request, body: ChatCompletionRequest, services: Services) -> tuple[Asking, Speaker | None]:
-    settings = services.settings
-    model = services.models.resolve(body.model, "llm").id
-    check_model(request, Scope.LLM_CHAT, model)
-    hearing = Hearing(services.asr, services.models, read_messages(body.messages))
+    settings, principal = services.settings, principal_of(request)
+    model = services.models.resolve(body.model, "llm")
+    check_model(request, Scope.LLM_CHAT, model.id)
+    if not body.messages and body.prompt is None:
+        if "messages" not in body.model_fields_set:
+            raise MissingParameter("Missing required parameter: 'messages'.", "messages")
+        raise InvalidRequest("Invalid value for 'messages': it should have at least 1 message.", "messages")
+    if body.conversation is not None and (body.n or 1) > 1:
+        raise UnsupportedParameter("Unsupported value: 'n' must be 1 in a conversation.", "n")
+    found = await read_conversation(services, principal, body.conversation) if body.conversation else None
+    called = await calls_of(services, found, any(message.role == "tool" for message in body.messages))
+    drafts = read_messages(body.messages, called)
+    prompt = await read_prompt(services, principal, body.prompt) if body.prompt else None
+    asked = framed(drafts, prompt)
+    hearing = Hearing(services.asr, services.models, asked.drafts)
     if hearing.has_recordings:
         check_model(request, Scope.ASR_TRANSCRIBE, hearing.model)
     # A thread: schemas as large as is allowed take a tenth of a second.
@@ -157,4 +172,5 @@ async def _read(request: Request, body: ChatCompletionRequest, services: Service
     if body.audio is not None:
         speaker = choose_speaker(services.tts, await services.directory(), body.audio.voice_name, spending_of(request))
         check_model(request, Scope.TTS_SYNTHESIZE, speaker.model)
-    return Asking(model, options, hearing, body.n or 1), speaker
+    turn = turn_of(services, found, model, options.max_tokens, spending_of(request).use) if found else None
+    return Asking(model.id, options, hearing, body.n or 1, turn, asked.frame), speaker

@@ -1,6 +1,6 @@
 """``/v1/responses``: OpenAI's responses over the LLM stage. Must not know which engine answers.
 
-Nothing is stored: a conversation is sent whole every time.
+No response is stored: what came before is sent whole every time, or kept in a conversation.
 """
 
 import asyncio
@@ -13,22 +13,24 @@ from starlette.responses import JSONResponse
 
 from smartlite.api.chat.asking import Asking
 from smartlite.api.chat.choices import Indexed
+from smartlite.api.chat.kept import calls_of, framed, read_conversation, read_prompt, turn_of
 from smartlite.api.chat.recordings import Hearing
 from smartlite.api.json_body import read_json
 from smartlite.api.observation import Observation, ObservationDep
 from smartlite.api.openapi import COMMON_ERRORS, SERVED_LLM, error_responses, json_request_body
 from smartlite.api.permissions import check_model, needs
+from smartlite.api.principal import principal_of
 from smartlite.api.responses.answer import ResponseAnswer
 from smartlite.api.responses.items import read_input
 from smartlite.api.responses.options import read_options
 from smartlite.api.schemas.responses import ResponseObject
-from smartlite.api.schemas.responses_request import ResponseRequest
+from smartlite.api.schemas.responses_request import InputItem, ResponseRequest
 from smartlite.api.services import ServicesDep
 from smartlite.api.spending import spending_of
 from smartlite.api.sse import Event, sse_response
 from smartlite.api.streaming import stopped_when_client_leaves
 from smartlite.auth.scopes import Scope
-from smartlite.errors import NotFound, SmartLiteError
+from smartlite.errors import InvalidRequest, MissingParameter, NotFound, SmartLiteError
 
 router = APIRouter(prefix="/responses", tags=["Responses"], dependencies=[needs(Scope.LLM_CHAT)])
 
@@ -67,23 +69,38 @@ _EXAMPLES: Final[dict[str, dict[str, Any]]] = {
             "description": "The response; with `stream` its events, from `response.created` to `response.completed`.",
             "content": {"text/event-stream": {"schema": {"type": "string"}}},
         },
-        **error_responses(*COMMON_ERRORS),
+        **error_responses(*COMMON_ERRORS, 409),
     },
     openapi_extra=json_request_body(ResponseRequest, _EXAMPLES),
 )
 async def create_response(request: Request, services: ServicesDep, observation: ObservationDep) -> Response:
-    """OpenAI's responses: text, functions and schemas. Nothing is stored; closing the connection stops the work."""
+    """OpenAI's responses: text, functions and schemas. No response is stored; closing the connection stops the work.
+
+    In a `conversation` what was asked and the answer are kept; a second turn at the same time is a 409.
+    """
     body = await read_json(request, ResponseRequest)
-    model = services.models.resolve(body.model, "llm").id
-    check_model(request, Scope.LLM_CHAT, model)
-    hearing = Hearing(services.asr, services.models, read_input(body.input, body.instructions))
+    principal = principal_of(request)
+    model = services.models.resolve(body.model, "llm")
+    check_model(request, Scope.LLM_CHAT, model.id)
+    if not body.input and body.prompt is None:
+        if "input" not in body.model_fields_set:
+            raise MissingParameter("Missing required parameter: 'input'.", "input")
+        if body.input != "":
+            raise InvalidRequest("Invalid value for 'input': it should have at least 1 item.", "input")
+    found = await read_conversation(services, principal, body.conversation) if body.conversation else None
+    is_answer = any(isinstance(item, InputItem) and item.type == "function_call_output" for item in body.input)
+    drafts = read_input(body.input, body.instructions, await calls_of(services, found, is_answer))
+    prompt = await read_prompt(services, principal, body.prompt) if body.prompt else None
+    framing = framed(drafts, prompt)
+    hearing = Hearing(services.asr, services.models, framing.drafts)
     if hearing.has_recordings:
         check_model(request, Scope.ASR_TRANSCRIBE, hearing.model)
     # A thread: schemas as large as is allowed take a tenth of a second.
     options = await asyncio.to_thread(read_options, body)
-    asked = Asking(model, options, hearing)
-    answer = ResponseAnswer(body)
     spending = spending_of(request)
+    turn = turn_of(services, found, model, options.max_tokens, spending.use) if found else None
+    asked = Asking(model.id, options, hearing, turn=turn, frame=framing.frame)
+    answer = ResponseAnswer(body)
     await asked.reserve(spending, services.settings.max_audio_duration_s)
     events = asked.events(services.llm, observation, spending)
     if body.stream:

@@ -11,12 +11,15 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from smartlite.api.chat.kept import read_conversation, turn_of
+from smartlite.api.chat.spoken_turn import KeptTurns
 from smartlite.api.errors import error_body
 from smartlite.api.forms import check_fields, form_openapi
 from smartlite.api.multipart import read_form
 from smartlite.api.observation import Observation, ObservationDep
 from smartlite.api.openapi import COMMON_ERRORS, error_responses
 from smartlite.api.permissions import check_model, needs
+from smartlite.api.principal import principal_of
 from smartlite.api.schemas.voice import (
     AudioDeltaEvent,
     AudioPart,
@@ -73,7 +76,7 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
             "text/event-stream": {"schema": {"type": "string"}, "example": _EVENTS_EXAMPLE},
         },
     },
-    **error_responses(*COMMON_ERRORS, 422),
+    **error_responses(*COMMON_ERRORS, 409, 422),
 }
 
 
@@ -85,7 +88,10 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     openapi_extra=form_openapi(VoiceTurnForm, _FILE),
 )
 async def create_turn(request: Request, services: ServicesDep, observation: ObservationDep) -> Response:
-    """Transcribe a recording, have the language model answer it, and speak the answer."""
+    """Transcribe a recording, have the language model answer it, and speak the answer.
+
+    In a `conversation` the question and the answer are kept, as text; a second turn at the same time is a 409.
+    """
     form = await read_form(request, services.settings.max_upload_bytes)
     fields = check_fields(form.fields, VoiceTurnForm)
     asked = _turn_request(await services.directory(), fields, form.audio)
@@ -99,11 +105,16 @@ async def create_turn(request: Request, services: ServicesDep, observation: Obse
         ModelUsage(asked.llm_model, completion_tokens=DEFAULT_ANSWER_TOKENS),
         ModelUsage(asked.tts_model, characters=DEFAULT_REPLY_CHARACTERS),
     )
+    stage: PipelineStage = services.pipeline
+    if fields.conversation is not None:
+        found = await read_conversation(services, principal_of(request), fields.conversation)
+        llm = services.models.resolve(asked.llm_model, "llm")
+        stage = KeptTurns(stage, turn_of(services, found, llm, None, spending.use))
     turn_id = new_id("turn")
     if fields.stream:
-        return await sse_response(request, _events(services.pipeline, asked, turn_id, observation, spending))
+        return await sse_response(request, _events(stage, asked, turn_id, observation, spending))
     async with stopped_when_client_leaves(request.receive):
-        answer = await _run(services.pipeline, asked, turn_id, spending)
+        answer = await _run(stage, asked, turn_id, spending)
     _record(observation, answer.timings)
     return Response(answer.model_dump_json(), media_type="application/json")
 

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag
 
 from smartlite.api.schemas.chat_message import ChatMessage, list_or_text
 from smartlite.api.schemas.chat_tools import MAX_TOOLS, ResponseFormat, ToolChoice, ToolDefinition
+from smartlite.api.schemas.references import ConversationReference, PromptReference
 
 MAX_MESSAGES: Final = 2000
 MAX_STOPS: Final = 4
@@ -64,7 +65,13 @@ class ChatCompletionRequest(BaseModel):
     model_config = ConfigDict(title="ChatCompletionRequest")
 
     model: ModelName
-    messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=MAX_MESSAGES)]
+    messages: Annotated[list[ChatMessage], Field(max_length=MAX_MESSAGES)] = Field(
+        default_factory=list, description="At least one, unless `prompt` is given."
+    )
+    prompt: PromptReference | None = Field(None, description="Our own: a prompt that is filled before the messages.")
+    conversation: ConversationReference | None = Field(
+        None, description="Our own: what was said in it before comes before the messages, which are kept in it."
+    )
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     max_completion_tokens: Annotated[int, Field(ge=1)] | None = None

@@ -81,6 +81,20 @@ class ResponseFailure(TypedDict):
     message: str
 
 
+class ConversationPart(TypedDict):
+    """The conversation that an answer is a part of."""
+
+    id: str
+
+
+class PromptPart(TypedDict):
+    """The prompt that was filled for it."""
+
+    id: str
+    version: str | None
+    variables: dict[str, JsonValue] | None
+
+
 class ResponseObject(TypedDict):
     """An answer, or how far it has come."""
 
@@ -90,6 +104,7 @@ class ResponseObject(TypedDict):
     completed_at: int | None
     status: ResponseStatus
     background: Literal[False]
+    conversation: ConversationPart | None
     error: ResponseFailure | None
     incomplete_details: IncompleteDetails | None
     instructions: str | None
@@ -99,6 +114,7 @@ class ResponseObject(TypedDict):
     output: list[OutputItem]
     parallel_tool_calls: bool
     previous_response_id: None
+    prompt: PromptPart | None
     reasoning: dict[str, None]
     store: Literal[False]
     temperature: float

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Discriminator, Field, JsonValue, Tag
 from smartlite.api.schemas.chat_message import MAX_PARTS, CallId, FunctionName, InputAudio, list_or_text
 from smartlite.api.schemas.chat_request import MAX_MESSAGES, ModelName
 from smartlite.api.schemas.chat_tools import MAX_TOOLS, Description, mode_or_object
+from smartlite.api.schemas.references import ConversationReference, PromptReference
 
 MAX_INCLUDES: Final = 32
 
@@ -88,10 +89,9 @@ class ResponseRequest(BaseModel):
 
     model: ModelName
     input: Annotated[
-        Annotated[str, Tag("a text")]
-        | Annotated[list[InputItem], Field(min_length=1, max_length=MAX_MESSAGES), Tag("a list")],
+        Annotated[str, Tag("a text")] | Annotated[list[InputItem], Field(max_length=MAX_MESSAGES), Tag("a list")],
         Discriminator(list_or_text),
-    ]
+    ] = Field(default_factory=list, description="At least one item, unless `prompt` is given.")
     instructions: str | None = None
     stream: bool | None = None
     max_output_tokens: Annotated[int, Field(ge=1)] | None = None
@@ -114,10 +114,14 @@ class ResponseRequest(BaseModel):
     )
     metadata: dict[str, str] | None = Field(None, description="Given back with the answer.")
     store: bool | None = Field(None, description="Accepted; nothing is stored.")
-    truncation: Literal["auto", "disabled"] | None = Field(None, description="Only `disabled`.")
+    truncation: Literal["auto", "disabled"] | None = Field(
+        None, description="Only `disabled`: a conversation says itself how it is trimmed."
+    )
     previous_response_id: str | None = Field(None, description="Only null: nothing is stored.")
-    conversation: JsonValue = Field(None, description="Only null: nothing is stored.")
-    prompt: JsonValue = Field(None, description="Only null: nothing is stored.")
+    conversation: ConversationReference | None = Field(
+        None, description="What was said in it before comes before the input, which is kept in it."
+    )
+    prompt: PromptReference | None = Field(None, description="A prompt that is filled before the input.")
     background: bool | None = Field(None, description="Only false: nothing is stored.")
     user: str | None = Field(None, description="Accepted; not used.")
     reasoning: dict[str, JsonValue] | None = Field(None, description="Accepted; not used.")

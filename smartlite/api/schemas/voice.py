@@ -34,6 +34,10 @@ class VoiceTurnForm(BaseModel):
         description="What the assistant is told before the question; the platform's own when absent.",
         examples=["Answer in one short sentence."],
     )
+    conversation: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
+        None,
+        description="Id of a conversation: what was said in it before is known, and this turn is kept in it.",
+    )
     response_format: AudioFormat = Field("mp3", description="Format of the answer's speech.")
     stream: bool = Field(False, description="Send events as they happen, so that the first sentence plays at once.")
 

@@ -42,6 +42,8 @@ class Kind:
     """Values of the field ``format`` for which it gives a string instead."""
     one_of: tuple[str, ...] = ()
     """Exactly one of these fields is given."""
+    instead: tuple[str, ...] = ()
+    """Beside one of these none of them has to be."""
     only_with: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Field to the fields of which it needs one."""
     open: bool = False
@@ -99,14 +101,21 @@ _ALL: Final = (
             "prompt": Field("string", "What the user says; a template where vars is given.", template=True),
             "system": Field("string", "What the model is told first; a template where vars is given.", template=True),
             "user": Field("string", "The same as prompt, beside system.", template=True),
-            "vars": Field("object", "The variables of the templates."),
+            "prompt_name": Field("string", "A prompt of /v1/prompts that comes before the rest.", max_length=64),
+            "prompt_version": Field("integer", "Absent: the latest.", minimum=1, maximum=999_999_999),
+            "vars": Field("object", "The variables of the templates, or of the prompt where prompt_name is given."),
             "model": Field("string", _MODEL, model_of="llm"),
             "temperature": Field("number", minimum=0, maximum=2),
             "max_tokens": Field("integer", minimum=1, maximum=1_000_000),
             "json_schema": Field("object", "JSON Schema that the answer keeps to.", check=short_schema),
         },
         one_of=("messages", "prompt", "user"),
-        only_with={"system": ("prompt", "user"), "vars": ("prompt", "user")},
+        instead=("prompt_name",),
+        only_with={
+            "system": ("prompt", "user", "prompt_name"),
+            "vars": ("prompt", "user", "prompt_name"),
+            "prompt_version": ("prompt_name",),
+        },
     ),
     _kind(
         "tts.speak",
@@ -242,6 +251,6 @@ def checked_fields(uses: str, fields: Mapping[str, JSON]) -> dict[str, JSON]:
                 raise PipelineInvalid(f"'{uses}' needs the field '{name}', and it is null.", f"with.{name}")
         elif (reason := wrong_value(known, given[name])) is not None:
             raise PipelineInvalid(f"The field '{name}' of '{uses}' {reason}", f"with.{name}")
-    if kind.one_of and not any(name in given for name in kind.one_of):
+    if kind.one_of and not any(name in given for name in (*kind.one_of, *kind.instead)):
         raise PipelineInvalid(f"'{uses}' needs one of the fields {', '.join(kind.one_of)}.", "with")
     return given

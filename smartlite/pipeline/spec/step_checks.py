@@ -30,12 +30,13 @@ def check_fields(uses: str, fields: Mapping[str, JSON], path: str, catalog: Cata
     """
     kind = KINDS[uses]
     given = {name for name, value in fields.items() if value is not None}
+    has_vars = "vars" in given and "prompt_name" not in given
     for name, value in fields.items():
         if findings.is_full:
             findings.add(path, "")
             return
         if name in kind.fields:
-            _check_value(kind.fields[name], value, f"{path}.{name}", "vars" in given, findings)
+            _check_value(kind.fields[name], value, f"{path}.{name}", has_vars, findings)
         elif not kind.open:
             near = nearest(name[:64], kind.fields)
             findings.add(f"{path}.{name}", f"'{uses}' has no such field.{near or f' It has {_list(kind.fields)}.'}")
@@ -83,7 +84,7 @@ def _check_template(template: str, path: str, findings: Findings) -> None:
 def _check_groups(kind: Kind, given: set[str], path: str, findings: Findings) -> None:
     if kind.one_of:
         there = [name for name in kind.one_of if name in given]
-        if not there:
+        if not there and not given & set(kind.instead):
             findings.add(path, f"'{kind.name}' needs one of the fields {_list(kind.one_of)}.")
         elif len(there) > 1:
             findings.add(path, f"'{kind.name}' takes one of the fields {_list(kind.one_of)}, not several.")

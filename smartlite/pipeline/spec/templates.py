@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NoReturn, cast
 
 from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError
+from jinja2.meta import find_undeclared_variables
 from jinja2.runtime import Context, LoopContext, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -29,7 +30,7 @@ _OF_LOOPS: Final = frozenset(
 _OPERATORS: Final = frozenset({"+", "-", "*", "/", "//", "%", "**"})
 
 
-def render(template: str, variables: Mapping[str, JSON]) -> str:
+def render(template: str, variables: Mapping[str, JSON], budget: Budget | None = None) -> str:
     """Fill a template.
 
     Takes up to about a second of work: not for an event loop.
@@ -37,12 +38,13 @@ def render(template: str, variables: Mapping[str, JSON]) -> str:
     Args:
         template: At most 32 KiB.
         variables: JSON values by name.
+        budget: What several templates may take together; None: a whole one.
 
     Raises:
         PipelineInvalid: 400, final: it is no template, uses what is not there or not allowed, takes too long, or makes
             more than 256 KiB.
     """
-    environment = _Environment(Budget())
+    environment = _Environment(budget or Budget())
     compiled = _compiled(template, environment)
     try:
         return "".join(pieces_of(compiled.generate(dict(variables))))
@@ -59,6 +61,17 @@ def check_template(template: str) -> None:
         PipelineInvalid: 400, it is no template, too long, or uses what is not allowed.
     """
     _compiled(template, _Environment(Budget()))
+
+
+def names_in(template: str) -> frozenset[str]:
+    """The variables that a template needs.
+
+    Raises:
+        PipelineInvalid: 400, see ``check_template``.
+    """
+    environment = _Environment(Budget())
+    _compiled(template, environment)
+    return frozenset(find_undeclared_variables(environment.parse(template)))
 
 
 def _compiled(template: str, environment: "_Environment") -> Template:

@@ -7,13 +7,14 @@ from contextlib import aclosing
 from typing import Final, cast
 
 from smartlite.domain.llm import ChatFinished, ChatOptions, ChatRequest, Message, Role, TextDelta
-from smartlite.domain.pipelines import JSON
+from smartlite.domain.pipelines import JSON, Run
 from smartlite.domain.stages import LLMStage
 from smartlite.errors import EngineFailed, InvalidType, Unprocessable
 from smartlite.pipeline.execution.kinds import StepContext, StepDelta, StepEvent, StepOutput
+from smartlite.pipeline.prompting import fill_prompt
 from smartlite.pipeline.spec.templates import render
 from smartlite.pipeline.steps.models import model_id
-from smartlite.pipeline.steps.ports import Directory
+from smartlite.pipeline.steps.ports import Directory, FindPrompt
 
 _ROLES: Final = frozenset({"system", "user", "assistant"})
 
@@ -24,11 +25,13 @@ class Chat:
     Args:
         stage: Answers.
         models: Those that are served.
+        find_prompt: The prompt that is meant.
     """
 
-    def __init__(self, stage: LLMStage, models: Directory) -> None:
+    def __init__(self, stage: LLMStage, models: Directory, find_prompt: FindPrompt) -> None:
         self._stage = stage
         self._models = models
+        self._find_prompt = find_prompt
 
     async def chat(self, context: StepContext, fields: Mapping[str, JSON]) -> AsyncGenerator[StepEvent, None]:
         """A StepRunner."""
@@ -39,7 +42,7 @@ class Chat:
             json_schema=schema,
         )
         model = await model_id(self._models, "llm", fields.get("model"))
-        request = ChatRequest(model, await _messages(fields), options)
+        request = ChatRequest(model, await self._messages(context.run, fields), options)
         texts: list[str] = []
         finished: ChatFinished | None = None
         async with aclosing(self._stage.chat(request)) as events:
@@ -65,12 +68,22 @@ class Chat:
             }
         )
 
+    async def _messages(self, run: Run, fields: Mapping[str, JSON]) -> tuple[Message, ...]:
+        if "prompt_name" not in fields:
+            return await _written(fields)
+        template = await self._find_prompt(run, fields["prompt_name"], fields.get("prompt_version"))
+        prompt = await asyncio.to_thread(fill_prompt, template, fields.get("vars", {}), "vars")
+        beside = await _written({name: value for name, value in fields.items() if name != "vars"})
+        told = tuple(message for message in (*prompt.frame, *beside) if message.role == "system")
+        said = (*prompt.frame, *prompt.turn, *beside)
+        return told + tuple(message for message in said if message.role != "system")
 
-async def _messages(fields: Mapping[str, JSON]) -> tuple[Message, ...]:
+
+async def _written(fields: Mapping[str, JSON]) -> tuple[Message, ...]:
     if "messages" in fields:
         return tuple(_message(value) for value in fields["messages"])
-    user = fields["prompt"] if "prompt" in fields else fields["user"]
-    parts: list[tuple[Role, str]] = [("user", user)]
+    user = fields.get("prompt", fields.get("user"))
+    parts: list[tuple[Role, str]] = [] if user is None else [("user", user)]
     if "system" in fields:
         parts.insert(0, ("system", fields["system"]))
     variables = fields.get("vars")

@@ -8,6 +8,7 @@ from smartlite.domain.asr import Transcript
 from smartlite.domain.audio import AudioChunk, AudioFormat
 from smartlite.domain.models import ModelDirectory
 from smartlite.domain.pipelines import Document, Run
+from smartlite.domain.prompts import PromptTemplate
 
 Directory = Callable[[], Awaitable[ModelDirectory]]
 """Every served model, with its voices as far as they are known."""
@@ -15,6 +16,9 @@ CaptionWriter = Callable[[Literal["srt", "vtt"], Transcript], str]
 """Writes a transcript as a file of captions."""
 FindPipeline = Callable[[Run, str, int | None], Awaitable[Document]]
 """A checked document by name and version (None: the latest) that the run's user may run; raises NotFound."""
+
+FindPrompt = Callable[[Run, str, int | None], Awaitable[PromptTemplate]]
+"""A prompt by id or name and version (None: the latest) that the run's user may read; raises NotFound."""
 
 
 class Codec(Protocol):

@@ -11,12 +11,14 @@ from sqlalchemy import Connection
 
 from smartlite.config import load_settings
 from smartlite.storage import (  # noqa: F401 - whoever is imported is compared
+    conversations_tables,
     encryption_tables,
     idempotency_tables,
     metering_tables,
     oauth_tables,
     organizations_tables,
     pipelines_tables,
+    prompts_tables,
     quotas_tables,
     runs_tables,
 )

@@ -102,7 +102,9 @@ def test_right_literals_and_expressions_are_taken(fields: str) -> None:
     [
         ("temperature: 1", "needs one of the fields messages, prompt, user"),
         ("prompt: x, user: y", "takes one of the fields"),
-        ("messages: [], system: x", "system: It is of use only with prompt or user."),
+        ("messages: [], system: x", "system: It is of use only with prompt or user or prompt_name."),
+        ("prompt: x, prompt_version: 1", "prompt_version: It is of use only with prompt_name."),
+        ("prompt_name: a, prompt: x, user: y", "takes one of the fields"),
         ("prompt: '{{ a', vars: {a: 1}", "prompt: The template's line 1"),
         ("prompt: '{{ a }} ${{ run.id }}', vars: {a: 1}", "prompt: A template holds no ${{ }}"),
     ],

@@ -11,8 +11,10 @@ from smartlite.domain.audio import AudioChunk, AudioFormat
 from smartlite.domain.llm import ChatEvent, ChatFinished, ChatRequest, FinishReason, TextDelta
 from smartlite.domain.models import ModelDirectory, ServedModel, Voice
 from smartlite.domain.pipelines import JSON, Document, MediaRef, Run, RunState
+from smartlite.domain.prompts import Example, PromptTemplate, Variable
 from smartlite.domain.tts import SpeakRequest, SpeechChunk, SpeechEvent, SpeechFinished
 from smartlite.domain.usage import TokenUsage
+from smartlite.errors import NotFound
 from smartlite.pipeline.execution.kinds import StepContext, StepDelta, StepOutput, StepRunner
 from smartlite.pipeline.execution.values import media_json
 from tests.pipeline.execution.world import MemoryObjects
@@ -31,6 +33,21 @@ MODELS = ModelDirectory(
 async def models() -> ModelDirectory:
     """Those that are served."""
     return MODELS
+
+
+TRANSLATOR = PromptTemplate(
+    variables={"language": Variable("string")},
+    system="Translate into {{ language }}.",
+    examples=(Example("Yes.", "Oui."),),
+    user="Now {{ language }}:",
+)
+
+
+async def find_prompt(_: Run, name: str, version: int | None) -> PromptTemplate:
+    """There is one, ``translate``."""
+    if name != "translate":
+        raise NotFound(f"There is no prompt '{name}'.", "prompt_name")
+    return TRANSLATOR
 
 
 @dataclass

@@ -33,7 +33,7 @@ from smartlite.pipeline.steps.recognition import Recognition
 from smartlite.pipeline.steps.speaking import Speaking
 from smartlite.pipeline.steps.text import split_text, template
 from tests.pipeline.execution.world import MemoryObjects
-from tests.pipeline.steps.studio import PlainCodec, Studio, media, models, ran
+from tests.pipeline.steps.studio import PlainCodec, Studio, find_prompt, media, models, ran
 
 
 def write_captions(kind: str, transcript: Transcript) -> str:
@@ -100,7 +100,7 @@ async def test_what_is_not_there_cannot_be_recognised(fields: JSON, error: type[
 
 async def test_a_prompt_with_variables_is_a_template_and_one_without_is_not() -> None:
     studio = Studio()
-    chat = Chat(studio, models)
+    chat = Chat(studio, models, find_prompt)
     output, told = await ran(chat.chat, {"system": "{{ a }}", "user": "{{ a }}?", "vars": {"a": "b"}, "model": "gpt"})
     await ran(chat.chat, {"prompt": "{{ a }}", "temperature": 0, "max_tokens": 5})
     first, second = studio.asked
@@ -116,22 +116,22 @@ async def test_a_prompt_with_variables_is_a_template_and_one_without_is_not() ->
 
 async def test_an_answer_as_json_is_read_and_one_that_is_none_may_be_tried_again() -> None:
     fields = {"messages": [{"role": "user", "content": "x"}], "json_schema": {"type": "object"}}
-    output, _ = await ran(Chat(Studio(['{"a": ', "1}"]), models).chat, fields)
+    output, _ = await ran(Chat(Studio(['{"a": ', "1}"]), models, find_prompt).chat, fields)
     assert output["json"] == {"a": 1}
     with pytest.raises(EngineFailed):
-        await ran(Chat(Studio(["no"]), models).chat, fields)
+        await ran(Chat(Studio(["no"]), models, find_prompt).chat, fields)
 
 
 async def test_json_that_was_cut_off_is_final() -> None:
     studio = Studio(['{"a": '], finish_reason="length")
     with pytest.raises(Unprocessable):
-        await ran(Chat(studio, models).chat, {"prompt": "x", "json_schema": {"type": "object"}})
+        await ran(Chat(studio, models, find_prompt).chat, {"prompt": "x", "json_schema": {"type": "object"}})
 
 
 @pytest.mark.parametrize("message", ["x", {"role": "tool", "content": "x"}, {"role": "user", "content": [1]}])
 async def test_what_is_no_message_is_refused(message: JSON) -> None:
     with pytest.raises(InvalidType):
-        await ran(Chat(Studio(), models).chat, {"messages": [message]})
+        await ran(Chat(Studio(), models, find_prompt).chat, {"messages": [message]})
 
 
 async def test_a_long_text_is_spoken_in_pieces_and_joined_into_one_file() -> None:
@@ -169,7 +169,7 @@ async def test_a_stage_that_ends_too_early_is_a_failure_that_may_be_tried_again(
     studio = Studio(is_cut_off=True)
     for runner, fields in (
         (recognition(studio).transcribe, {"audio": media(objects, b"a")}),
-        (Chat(studio, models).chat, {"prompt": "x"}),
+        (Chat(studio, models, find_prompt).chat, {"prompt": "x"}),
         (Speaking(studio, models, PlainCodec()).speak, {"text": "x"}),
     ):
         with pytest.raises(EngineFailed):

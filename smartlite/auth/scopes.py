@@ -55,6 +55,13 @@ class Scope(StrEnum):
     PIPELINES_WRITE = "pipelines:write"
     PIPELINES_RUN = "pipelines:run"
     """What the steps do needs its own scope beside it."""
+    FILES_READ = "files:read"
+    """Files that one may see."""
+    FILES_WRITE = "files:write"
+    BATCHES_READ = "batches:read"
+    """Batches that one may see."""
+    BATCHES_WRITE = "batches:write"
+    """What the lines ask needs its own scope beside it."""
     RESOURCES_ADMIN = "resources:admin"
     """Everything that has an owner, whoever that is."""
 
@@ -72,17 +79,20 @@ INFERENCE: Final = frozenset(
 """What has a model work; only these may be granted for single models."""
 
 _PIPELINES: Final = frozenset({Scope.PIPELINES_READ, Scope.PIPELINES_WRITE, Scope.PIPELINES_RUN})
+_FILES: Final = frozenset({Scope.FILES_READ, Scope.FILES_WRITE, Scope.BATCHES_READ, Scope.BATCHES_WRITE})
 
 BUILT_IN_ROLES: Final[Mapping[str, frozenset[Scope]]] = {
     "admin": frozenset(Scope),
     "operator": INFERENCE
     | _PIPELINES
+    | _FILES
     | {Scope.MODELS_READ, Scope.USERS_READ, Scope.AUDIT_READ, Scope.USAGE_READ, Scope.REQUESTS_READ, Scope.QUOTAS_READ}
     | {Scope.ORGS_READ},
     "developer": INFERENCE
     | _PIPELINES
+    | _FILES
     | {Scope.MODELS_READ, Scope.KEYS_READ, Scope.KEYS_WRITE, Scope.OAUTH_READ, Scope.OAUTH_WRITE},
-    "user": INFERENCE | {Scope.MODELS_READ, Scope.PIPELINES_READ, Scope.PIPELINES_RUN},
+    "user": INFERENCE | _FILES | {Scope.MODELS_READ, Scope.PIPELINES_READ, Scope.PIPELINES_RUN},
     "viewer": frozenset({Scope.MODELS_READ}),
 }
 """Name to rights."""

@@ -7,7 +7,7 @@ Must not know who raises or who renders. The tree, with the status that each bra
     │   ├── InvalidRequest        400: InvalidJSON, InvalidMultipart, MissingParameter, InvalidType,
     │   │                              UnsupportedParameter, TextEmpty, TextTooLong, ContextLengthExceeded,
     │   │                              VoiceNotFound, AudioEmpty, AlreadyExists, InvalidGrant,
-    │   │                              InvalidIdempotencyKey, PipelineInvalid,
+    │   │                              InvalidIdempotencyKey, PipelineInvalid, FileInUse,
     │   │                              UnauthorizedClient, UnsupportedGrantType, UnsupportedResponseType,
     │   │                              InvalidScope, AccessDenied, ExternalSignInFailed
     │   ├── Unauthorized          401: SignInRefused, InvalidClient, OrganizationMismatch
@@ -17,14 +17,14 @@ Must not know who raises or who renders. The tree, with the status that each bra
     │   ├── MethodNotAllowed      405
     │   ├── IdempotencyInProgress 409
     │   ├── LastOwner             409
-    │   ├── RequestTooLarge       413: AudioTooLong, AudioTooLarge
+    │   ├── RequestTooLarge       413: AudioTooLong, AudioTooLarge, FileStorageFull
     │   ├── UnsupportedMediaType  415
     │   ├── HostNotAllowed        421
     │   └── Unprocessable         422: AudioInvalid, AudioNotFinite, SampleRateUnsupported,
     │                                  ChannelsUnsupported, NoSpeech, PasswordRefused,
     │                                  IdempotencyKeyReused
     ├── HTTPRequestRefused        424
-    ├── Overloaded                429: TooManySignIns, RunQueueFull
+    ├── Overloaded                429: TooManySignIns, RunQueueFull, BatchQueueFull
     ├── RateLimited               429: TokensLimited, AudioLimited, CharactersLimited, QuotaExceeded
     ├── EngineFailed              500
     ├── LeaseLost                 500
@@ -49,6 +49,8 @@ from smartlite.errors.client import (
     ChannelsUnsupported,
     ClientError,
     ContextLengthExceeded,
+    FileInUse,
+    FileStorageFull,
     HostNotAllowed,
     IdempotencyInProgress,
     IdempotencyKeyReused,
@@ -94,6 +96,7 @@ from smartlite.errors.oauth import (
 )
 from smartlite.errors.server import (
     AudioLimited,
+    BatchQueueFull,
     CharactersLimited,
     ChecksumMismatch,
     ConfigurationError,
@@ -129,6 +132,7 @@ __all__ = [
     "AudioNotFinite",
     "AudioTooLarge",
     "AudioTooLong",
+    "BatchQueueFull",
     "ChannelsUnsupported",
     "CharactersLimited",
     "ChecksumMismatch",
@@ -141,6 +145,8 @@ __all__ = [
     "EngineFailed",
     "ExternalSignInFailed",
     "ExternalSignInRefused",
+    "FileInUse",
+    "FileStorageFull",
     "HTTPRequestFailed",
     "HTTPRequestRefused",
     "HostNotAllowed",

@@ -11,8 +11,9 @@ from pydantic import ValidationError
 from starlette.requests import Request
 
 from smartlite.api.field_errors import error_of_fields
+from smartlite.api.form_reader import UploadedFile
 from smartlite.api.json_body import parse_json, read_json
-from smartlite.api.multipart import UploadedFile, read_files
+from smartlite.api.multipart import read_files
 from smartlite.api.schemas.runs import NewRun
 from smartlite.domain.pipelines import JSON, InputSpec, MediaRef
 from smartlite.errors import AudioEmpty, InvalidRequest

@@ -77,6 +77,9 @@ class BatchUsage:
         )
 
 
+NO_USAGE: Final = BatchUsage()
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A place in the input file, between two lines."""
@@ -85,6 +88,9 @@ class Place:
     """So many lines are before it."""
     offset: int = 0
     """And so many bytes."""
+
+
+START: Final = Place()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +123,7 @@ class Batch:
     completed: int = 0
     failed: int = 0
     """Answered with an error, or not at all."""
-    usage: BatchUsage = BatchUsage()
+    usage: BatchUsage = NO_USAGE
     model: str | None = None
     """Where all lines name the same."""
     faults: tuple[BatchFault, ...] = ()

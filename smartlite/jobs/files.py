@@ -34,11 +34,14 @@ class NewFile:
     organization_id: str | None
     id: str | None = None
     """None: a new one."""
+    is_bounded: bool = True
+    """Whether it is refused where as much is kept for its owner as may be; what the platform made is not."""
 
 
-def file_id_of(*names: object) -> str:
-    """The id of a file that is made once, however often that is tried."""
-    return f"file_{hashlib.sha256('/'.join(map(str, names)).encode()).hexdigest()[:32]}"
+def made_file_id(maker_id: str, number: int) -> str:
+    """The id of a file that is made once, however often that is tried; it sorts where its maker's id does."""
+    digest = hashlib.sha256(f"{maker_id}/{number}".encode()).hexdigest()
+    return f"file_{maker_id.partition('_')[2][:12]}{digest[:20]}"
 
 
 class Upload:
@@ -136,6 +139,7 @@ class Files:
 
         Raises:
             AlreadyExists: There is one of this id.
+            FileStorageFull: 413, as much is kept for its owner as may be.
         """
         now = self._clock()
         purpose = FilePurpose.USER_DATA
@@ -143,9 +147,11 @@ class Files:
             *(new.id or new_id("file"), new.owner_id, new.organization_id, "", "", purpose, 0, self._part_bytes, now)
         )
 
+        most_bytes = self._most_bytes if new.is_bounded else _NO_BOUND
+
         async def work() -> None:
             async with self._database.writing() as session:
-                await files.begin(session, file, now + timedelta(seconds=UPLOAD_S))
+                await files.begin(session, file, now + timedelta(seconds=UPLOAD_S), most_bytes)
 
         await retried(work)
         return Upload(self, file)

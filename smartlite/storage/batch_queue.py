@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, func, insert, or_, select, update
 
-from smartlite.domain.batches import OPEN, Batch, Block, Place, Progress
+from smartlite.domain.batches import OPEN, Batch, BatchState, Block, Place, Progress
 from smartlite.errors import LeaseLost
 from smartlite.storage.batches import BATCH, read_batch
 from smartlite.storage.batches_tables import BatchBlockRow, BatchRow
@@ -100,8 +100,8 @@ async def give_back(session: WriteSession, lease: BatchLease, at: datetime) -> N
 
 
 async def change(
-    session: WriteSession, lease: BatchLease, values: Mapping[str, object], of_state: str | None = None
-) -> None:
+    session: WriteSession, lease: BatchLease, values: Mapping[str, object], of_state: BatchState | None = None
+) -> bool:
     """Change a batch that its worker still has.
 
     Args:
@@ -110,12 +110,18 @@ async def change(
         values: By column.
         of_state: Only while it is in this state: somebody may have cancelled it.
 
+    Returns:
+        False where it is in another state; then nothing was changed.
+
     Raises:
-        LeaseLost: It is another worker's, or has ended, or is in another state.
+        LeaseLost: It is another worker's, or has ended.
     """
     wanted = [*_held(lease)] + ([] if of_state is None else [BatchRow.state == of_state])
-    if not await session.write(update(BatchRow).where(*wanted).values(dict(values))):
+    if await session.write(update(BatchRow).where(*wanted).values(dict(values))):
+        return True
+    if await session.row(select(BatchRow.id).where(*_held(lease))) is None:
         raise LeaseLost(f"The batch {lease.batch_id} is not this worker's any more.")
+    return False
 
 
 async def add_block(session: WriteSession, lease: BatchLease, block: Block, progress: Progress) -> None:

@@ -35,12 +35,20 @@ _FILE: Final = (
 )
 
 
-async def begin(session: WriteSession, file: StoredFile, until: datetime) -> None:
+async def begin(session: WriteSession, file: StoredFile, until: datetime, most_bytes: int) -> None:
     """Add a file whose bytes come now; nobody sees it before ``finish``.
+
+    Args:
+        session: Writes.
+        file: As far as it is known.
+        until: Then it is given up.
+        most_bytes: So much may its owner keep.
 
     Raises:
         AlreadyExists: There is one of this id.
+        FileStorageFull: 413, so much is kept already.
     """
+    await _check_room(session, file, most_bytes)
     values = {column.key: getattr(file, column.key) for column in _FILE}
     values |= {"purpose": str(file.purpose), "state": str(FileState.UPLOADING), "expires_at": until}
     await session.write(insert(FileRow).values(values))
@@ -58,12 +66,7 @@ async def finish(session: WriteSession, file: StoredFile, most_bytes: int) -> No
         FileStorageFull: 413, its owner would keep more.
         NotFound: The upload took too long and was given up.
     """
-    kept = await kept_bytes(session, file.owner_id, file.id)
-    if kept + file.size_bytes > most_bytes:
-        raise FileStorageFull(
-            f"{kept} bytes of files are kept for you and this one has {file.size_bytes}; {most_bytes} are allowed. "
-            "Delete some, or have them expire."
-        )
+    await _check_room(session, file, most_bytes)
     values = {
         "filename": fitting(file.filename, FILENAME_CHARACTERS, "filename"),
         "content_type": file.content_type,
@@ -139,6 +142,15 @@ async def reader_of(session: ReadSession, file_id: str) -> str | None:
     query = select(BatchRow.id).where(BatchRow.input_file_id == file_id, BatchRow.state.in_(list(OPEN))).limit(1)
     row = await session.row(query)
     return None if row is None else str(row.id)
+
+
+async def _check_room(session: ReadSession, file: StoredFile, most_bytes: int) -> None:
+    kept = await kept_bytes(session, file.owner_id, file.id)
+    if kept + max(1, file.size_bytes) > most_bytes:
+        raise FileStorageFull(
+            f"{kept} bytes of files are kept for you, and {most_bytes} are allowed with this one. "
+            "Delete some, or have them expire."
+        )
 
 
 def _is_valid(now: datetime) -> ColumnElement[bool]:

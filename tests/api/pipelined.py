@@ -19,7 +19,8 @@ from smartlite.jobs.kinds import Means, step_runners
 from smartlite.jobs.media import TenantMedia, tenant_of
 from smartlite.jobs.pipelines import Pipelines, checking, read_saved
 from smartlite.jobs.runs import Runs, Submission
-from smartlite.jobs.worker import Timing, Worker
+from smartlite.jobs.shift import Timing
+from smartlite.jobs.worker import Worker
 from smartlite.pipeline.builtin import builtin_documents
 from smartlite.pipeline.execution.executor import Executor
 from smartlite.pipeline.steps.ports import HTTPAnswer, HTTPRequest

@@ -4,6 +4,7 @@ Must not know what is in the body.
 """
 
 import asyncio
+from collections.abc import Set
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -18,20 +19,36 @@ DRAIN_TIMEOUT_S: Final = 1.0
 
 
 class BodyLimitMiddleware:
-    """One limit for multipart forms, another for everything else; and no compressed bodies, which hide their size."""
+    """One limit for multipart forms, another for everything else; and no compressed bodies, which hide their size.
 
-    def __init__(self, app: ASGIApp, max_json_bytes: int, max_upload_bytes: int) -> None:
+    Args:
+        app: What is inside.
+        max_json_bytes: Of everything else.
+        max_upload_bytes: Of forms.
+        max_file_bytes: Of forms that are never held as a whole.
+        streamed_paths: Where those go to. With an Idempotency-Key they are held, and so bounded as others are.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        max_json_bytes: int,
+        max_upload_bytes: int,
+        max_file_bytes: int = 0,
+        streamed_paths: Set[str] = frozenset(),
+    ) -> None:
         self._app = app
         self._max_json_bytes = max_json_bytes
         self._max_upload_bytes = max_upload_bytes
+        self._max_file_bytes = max_file_bytes
+        self._streamed_paths = streamed_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        is_form = headers.get("content-type", "").lower().startswith("multipart/")
-        limit = self._max_upload_bytes if is_form else self._max_json_bytes
+        limit = self._limit_of(scope["path"], headers)
         try:
             _check_encoding(headers)
             _check_length(headers, limit)
@@ -53,6 +70,13 @@ class BodyLimitMiddleware:
             return message
 
         await self._app(scope, receive_and_count, send)
+
+    def _limit_of(self, path: str, headers: Headers) -> int:
+        if not headers.get("content-type", "").lower().startswith("multipart/"):
+            return self._max_json_bytes
+        if path in self._streamed_paths and "idempotency-key" not in headers:
+            return self._max_file_bytes
+        return self._max_upload_bytes
 
 
 def _check_encoding(headers: Headers) -> None:

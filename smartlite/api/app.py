@@ -15,9 +15,11 @@ from smartlite.api.errors import exception_handlers
 from smartlite.api.middleware import HEALTH_PATHS, PUBLIC_PATHS, middleware_stack
 from smartlite.api.routes import (
     auth,
+    batches,
     chat,
     contents,
     embeddings,
+    files,
     health,
     identity,
     key_rotation,
@@ -68,6 +70,8 @@ ROUTERS_OF: Final[dict[str, dict[str, tuple[APIRouter, ...]]]] = {
     },
     "pipelines": {"/v1": (pipelines.router, pipeline_versions.router)},
     "runs": {"/v1": (pipeline_runs.router, runs.router, run_data.router)},
+    "files": {"/v1": (files.router,)},
+    "batches": {"/v1": (batches.router,)},
 }
 """Likewise, by the field of ``Services`` without which they are not served."""
 

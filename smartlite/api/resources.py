@@ -8,6 +8,8 @@ from typing import Final
 
 from smartlite.api.services import Services
 from smartlite.auth.policies import Resource, missing
+from smartlite.domain.batches import Batch
+from smartlite.domain.files import StoredFile
 from smartlite.domain.metering import RequestRecord
 from smartlite.domain.pipelines import Pipeline, Run
 from smartlite.errors import InvalidRequest, NotFound
@@ -16,6 +18,8 @@ REQUEST: Final = "request"
 """An entry of the history."""
 PIPELINE: Final = "pipeline"
 RUN: Final = "run"
+FILE: Final = "file"
+BATCH: Final = "batch"
 
 Find = Callable[[Services, str], Awaitable[Resource | None]]
 """From an id to the thing without its shares; None where there is none."""
@@ -34,6 +38,16 @@ def of_pipeline(pipeline: Pipeline) -> Resource:
 def of_run(run: Run) -> Resource:
     """A run, likewise; who may see its pipeline is another matter."""
     return Resource(RUN, run.id, run.user_id, run.organization_id)
+
+
+def of_file(file: StoredFile) -> Resource:
+    """A file, likewise."""
+    return Resource(FILE, file.id, file.owner_id, file.organization_id)
+
+
+def of_batch(batch: Batch) -> Resource:
+    """A batch, likewise; its files are another matter."""
+    return Resource(BATCH, batch.id, batch.user_id, batch.organization_id)
 
 
 async def _find_request(services: Services, record_id: str) -> Resource | None:
@@ -55,7 +69,23 @@ async def _find_run(services: Services, run_id: str) -> Resource | None:
         return None
 
 
-FINDERS: Final[Mapping[str, Find]] = {REQUEST: _find_request, PIPELINE: _find_pipeline, RUN: _find_run}
+async def _find_file(services: Services, file_id: str) -> Resource | None:
+    found = None if services.files is None else await services.files.get(file_id)
+    return None if found is None else of_file(found)
+
+
+async def _find_batch(services: Services, batch_id: str) -> Resource | None:
+    found = None if services.batches is None else await services.batches.get(batch_id)
+    return None if found is None else of_batch(found)
+
+
+FINDERS: Final[Mapping[str, Find]] = {
+    REQUEST: _find_request,
+    PIPELINE: _find_pipeline,
+    RUN: _find_run,
+    FILE: _find_file,
+    BATCH: _find_batch,
+}
 """By kind."""
 
 

@@ -70,7 +70,7 @@ def media_of(asked: AskedRun, specs: Mapping[str, InputSpec], run_id: str) -> di
         if spec.type == "audio" and not file.data:
             raise AudioEmpty(f"The file of the input '{shown}' is empty.", f"inputs.{shown}")
         key = f"{MEDIA_PREFIX}runs/{run_id}/inputs/{name}{_suffix(file)}"
-        found[name] = MediaRef(key, _content_type(file), len(file.data))
+        found[name] = MediaRef(key, content_type_of(file), len(file.data))
     return found
 
 
@@ -122,7 +122,8 @@ def _value(name: str, values: tuple[str, ...]) -> object:
     return _FLAGS.get(text, text) if name == "stream" else text
 
 
-def _content_type(file: UploadedFile) -> str:
+def content_type_of(file: UploadedFile) -> str:
+    """What kind of file it is, as its sender says, else as its name does."""
     said = file.content_type.partition(";")[0].strip().lower()
     if said != _UNKNOWN and _MEDIA_TYPE.fullmatch(said):
         return said

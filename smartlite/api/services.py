@@ -16,6 +16,8 @@ from smartlite.auth.rate_limit import Limits
 from smartlite.config import Settings
 from smartlite.domain.models import ModelDirectory
 from smartlite.domain.stages import ASRStage, EmbeddingStage, LLMStage, PipelineStage, StatusBoard, TTSStage
+from smartlite.jobs.batches import Batches
+from smartlite.jobs.files import Files
 from smartlite.jobs.pipelines import Pipelines
 from smartlite.jobs.runs import Runs
 from smartlite.metering import Metering
@@ -58,6 +60,10 @@ class Services:
     """Runs of them; None: nothing is run."""
     media: BlobStore | None = None
     """Where the media of runs are; there wherever runs are."""
+    files: Files | None = None
+    """Files that users keep; None: there are none."""
+    batches: Batches | None = None
+    """Batches of requests; there only where files are."""
 
     async def directory(self) -> ModelDirectory:
         """Every served model with its voices, those included that only the model itself could tell."""
@@ -94,5 +100,7 @@ OrganizationsDep = Annotated[
 ]
 PipelinesDep = Annotated[Pipelines, Depends(_served(lambda services: services.pipelines))]
 RunsDep = Annotated[Runs, Depends(_served(lambda services: services.runs))]
+FilesDep = Annotated[Files, Depends(_served(lambda services: services.files))]
+BatchesDep = Annotated[Batches, Depends(_served(lambda services: services.batches))]
 MediaDep = Annotated[BlobStore, Depends(_served(lambda services: services.media))]
 ServicesDep = Annotated[Services, Depends(get_services)]

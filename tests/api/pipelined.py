@@ -12,9 +12,14 @@ from smartlite.api.app import create_app
 from smartlite.api.services import Services
 from smartlite.domain.asr import Transcript
 from smartlite.domain.audio import AudioChunk, AudioFormat, EncodedAudio
+from smartlite.domain.batches import BatchEndpoint
+from smartlite.domain.files import FilePurpose
 from smartlite.domain.models import ModelDirectory
 from smartlite.domain.pipelines import Run
 from smartlite.errors import HTTPRequestRefused
+from smartlite.jobs.batches import Batches, NewBatch
+from smartlite.jobs.files import Files, NewFile
+from smartlite.jobs.gateway_calls import Caller
 from smartlite.jobs.kinds import Means, step_runners
 from smartlite.jobs.media import TenantMedia, tenant_of
 from smartlite.jobs.pipelines import Pipelines, checking, read_saved
@@ -101,6 +106,8 @@ class Works:
         self.blobs = BlobStore(FsspecObjectStore((folder / "media").as_uri()))
         self.pipelines = Pipelines(database, read_saved, checking(services.models), builtin_documents())
         self.runs = Runs(database, read_saved, poll_s=0.01)
+        self.files = Files(database, self.blobs, 10**9)
+        self.batches = Batches(database)
         means = Means(
             services.asr,
             services.llm,
@@ -116,7 +123,12 @@ class Works:
 
     def added_to(self, services: Services) -> Services:
         """The same services, and these."""
-        return dataclasses.replace(services, pipelines=self.pipelines, runs=self.runs, media=self.blobs)
+        return dataclasses.replace(services, **self._parts)
+
+    @property
+    def _parts(self) -> dict[str, Any]:
+        parts = {"pipelines": self.pipelines, "runs": self.runs, "media": self.blobs}
+        return {**parts, "files": self.files, "batches": self.batches}
 
     def objects(self, run: Run) -> TenantMedia:
         """The media of a run's tenant."""
@@ -133,6 +145,18 @@ class Works:
         place = f"runs/{run.id}/inputs/a.txt"
         await self.objects(run).put(f"media/{place}", b"Hello.")
         return run.id, place
+
+    async def add_file(self, owner_id: str, organization_id: str | None = None) -> str:
+        """One of somebody's, for a batch; its id."""
+        upload = await self.files.begin(NewFile(owner_id, organization_id))
+        await upload.write(b"{}")
+        closed = await upload.close("requests.jsonl", "application/jsonl", FilePurpose.BATCH, None)
+        return (await self.files.finish(closed)).id
+
+    async def add_batch(self, owner_id: str, organization_id: str | None = None) -> str:
+        """One of somebody's that nobody works on; its id."""
+        new = NewBatch(Caller(owner_id, organization_id), BatchEndpoint.CHAT, "file_0")
+        return (await self.batches.add(new)).id
 
     async def close(self) -> None:
         await self.worker.close()

@@ -172,6 +172,9 @@ class Whole:
                 "pipeline": await self.works.add_pipeline(me),
                 "run_id": run_id,
                 "key": place,
+                "file_id": await self.works.add_file(me),
+                "input_file_id": await self.works.add_file(me),
+                "batch_id": await self.works.add_batch(me),
             },
         )
 

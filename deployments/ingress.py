@@ -87,6 +87,7 @@ class IngressDeployment:
             pipelines=works.pipelines,
             runs=works.runs,
             media=works.media,
+            retention=works.retention,
         )
 
     def __serve_build_asgi_app__(self) -> _App:

@@ -3,6 +3,7 @@
 from smartlite.config import Settings
 from smartlite.domain.models import ModelDirectory
 from smartlite.jobs.pipelines import Pipelines, checking, read_saved
+from smartlite.jobs.run_retention import RunRetention
 from smartlite.jobs.runs import Runs
 from smartlite.pipeline.builtin import builtin_documents
 from smartlite.storage.blobs import BlobStore
@@ -23,3 +24,4 @@ class ReplicaPipelines:
             most=settings.pipeline_max_queued,
         )
         self.media = BlobStore(open_objects(settings), cipher)
+        self.retention = RunRetention(database, self.media)

@@ -1,15 +1,21 @@
 """Runs of pipelines on a pipeline replica: its worker, and what that works with. Must not know what a step does."""
 
+import asyncio
+import logging
+import random
 from collections.abc import Mapping
+from typing import Final
 
 from ray import serve
 
+from deployments.gateway import open_gateway
 from deployments.handles import RemoteASR, RemoteLLM, RemoteStage, RemoteTTS, Route
 from deployments.limits import open_limits
 from deployments.metering import ReplicaMetering
 from deployments.status import ServeStatusBoard
 from smartlite.api.subtitles import to_srt, to_vtt
 from smartlite.auth.quota_book import QuotaBook
+from smartlite.auth.rate_limit import Limits
 from smartlite.codecs.limits import AudioLimits
 from smartlite.config import Settings
 from smartlite.domain.asr import Transcript
@@ -17,21 +23,25 @@ from smartlite.domain.captions import CaptionLimits, cut_captions
 from smartlite.domain.models import ModelDirectory
 from smartlite.domain.pipelines import Document, Run
 from smartlite.domain.stages import ASRStage, LLMStage, TTSStage
+from smartlite.errors import SmartLiteError
 from smartlite.jobs.codec import PlatformCodec
 from smartlite.jobs.http_client import GuardedClient
 from smartlite.jobs.http_hosts import AllowedHosts
 from smartlite.jobs.kinds import Means, step_runners
 from smartlite.jobs.media import TenantMedia, tenant_of
 from smartlite.jobs.metering import Meter, MeteredASR, MeteredLLM, MeteredTTS
-from smartlite.jobs.pipelines import Pipelines
+from smartlite.jobs.pipelines import Pipelines, read_saved
+from smartlite.jobs.run_retention import RunRetention
 from smartlite.jobs.worker import Worker
 from smartlite.pipeline.builtin import builtin_documents
 from smartlite.pipeline.execution.executor import Executor
-from smartlite.pipeline.spec import check_document, read_document
 from smartlite.storage.blobs import BlobStore
 from smartlite.storage.database import Database
 from smartlite.storage.encryption import Cipher
 from smartlite.storage.open_objects import open_objects
+
+_PURGE_EVERY_S: Final = 3600.0
+_logger = logging.getLogger(__name__)
 
 
 class ReplicaRuns:
@@ -63,7 +73,8 @@ class ReplicaRuns:
         )
         self._pipelines = Pipelines(self._database, read_saved, read_saved, builtin_documents())
         self._metering = ReplicaMetering(settings, self._database, cipher) if settings.auth == "required" else None
-        asr, llm, tts = self._stages(settings, routes)
+        limits = open_limits(settings, self._metering, QuotaBook(self._database)) if self._metering else None
+        asr, llm, tts = self._stages(settings, routes, limits)
         means = Means(
             asr=asr,
             llm=llm,
@@ -73,7 +84,13 @@ class ReplicaRuns:
             write_captions=write_captions,
             http=GuardedClient(AllowedHosts(settings.pipeline_http_hosts)),
             find_pipeline=self._find,
+            gateway=open_gateway(
+                settings, models, routes, self._board, self._database, self._blobs, self._metering, limits
+            ),
         )
+        self._keep_days = settings.runs_keep_days
+        self._retention = RunRetention(self._database, self._blobs)
+        self._purging: asyncio.Task[None] | None = None
         slots = settings.pipeline_runs_per_replica
         self._worker = Worker(self._database, Executor(step_runners(means)), read_saved, self._media, slots)
         self._has_work = slots > 0
@@ -84,22 +101,37 @@ class ReplicaRuns:
             self._metering.begin()
         if self._has_work:
             self._worker.begin()
+        if self._purging is None:
+            self._purging = asyncio.create_task(self._purge_for_ever())
 
     async def close(self) -> None:
         """Stop, and give the runs back to other replicas."""
+        if self._purging is not None:
+            self._purging.cancel()
+            await asyncio.wait({self._purging})
         await self._worker.close()
         await self._codec.close()
         self._blobs.close()
         await self._database.close()
 
-    def _stages(self, settings: Settings, routes: Mapping[str, Route]) -> tuple[ASRStage, LLMStage, TTSStage]:
+    def _stages(
+        self, settings: Settings, routes: Mapping[str, Route], limits: Limits | None
+    ) -> tuple[ASRStage, LLMStage, TTSStage]:
         """What steps use; limited and recorded where requests are."""
         asr, llm, tts = RemoteASR(routes), RemoteLLM(routes), RemoteTTS(routes)
-        if self._metering is None:
+        if self._metering is None or limits is None:
             return asr, llm, tts
-        limits = open_limits(settings, self._metering, QuotaBook(self._database))
         meter = Meter(self._metering.metering.recorder, limits, settings.pipeline_max_audio_duration_s)
         return MeteredASR(asr, meter), MeteredLLM(llm, meter), MeteredTTS(tts, meter)
+
+    async def _purge_for_ever(self) -> None:
+        while True:
+            # At another moment on each replica, so that they do not remove the same runs.
+            await asyncio.sleep(_PURGE_EVERY_S * random.uniform(0.5, 1.5))  # noqa: S311 - nobody gains by guessing
+            try:
+                await self._retention.purge(self._keep_days)
+            except SmartLiteError as error:
+                _logger.warning("old runs were not removed", extra={"reason": error.message})
 
     async def _directory(self) -> ModelDirectory:
         return self._models.with_voices(await self._board.voices()) if self._models.untold else self._models
@@ -109,15 +141,6 @@ class ReplicaRuns:
 
     def _media(self, run: Run) -> TenantMedia:
         return TenantMedia(self._blobs, tenant_of(run))
-
-
-def read_saved(source: str) -> Document:
-    """The document of a version, whose models were checked when it was saved.
-
-    Raises:
-        PipelineInvalid: 400, this release does not understand it any more.
-    """
-    return check_document(read_document(source), None)
 
 
 def write_captions(kind: str, transcript: Transcript) -> str:

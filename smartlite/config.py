@@ -140,6 +140,9 @@ class Settings(BaseSettings):
     pipeline_http_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     """Hosts that steps may ask over HTTP, comma-separated: ``api.example.com`` at its public addresses, ``*`` every
     host at public ones, ``name:port`` wherever that is, also in this network; none: such steps fail."""
+    runs_keep_days: Annotated[int, Field(ge=0)] = 30
+    """Days that runs stay after their end, with their media; 0: for ever. One that was replayed stays as long as the
+    replay."""
 
     file_max_bytes: Annotated[int, Field(ge=1024)] = 512 * 1024 * 1024
     """Largest file that somebody may upload to keep it (``/v1/files``), in bytes."""

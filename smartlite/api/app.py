@@ -13,6 +13,7 @@ from smartlite.api.docs import add_docs
 from smartlite.api.document import Surroundings
 from smartlite.api.errors import exception_handlers
 from smartlite.api.middleware import HEALTH_PATHS, PUBLIC_PATHS, middleware_stack
+from smartlite.api.middleware.deferral import DEFERRED_PATHS
 from smartlite.api.routes import (
     auth,
     batches,
@@ -35,6 +36,7 @@ from smartlite.api.routes import (
     quotas,
     responses,
     run_data,
+    run_results,
     runs,
     shares,
     speech,
@@ -44,6 +46,7 @@ from smartlite.api.routes import (
     voices,
 )
 from smartlite.api.services import Services
+from smartlite.jobs.request_runs import RequestRuns
 
 ROUTERS: Final[dict[str, tuple[APIRouter, ...]]] = {
     "": (health.router,),
@@ -69,7 +72,7 @@ ROUTERS_OF: Final[dict[str, dict[str, tuple[APIRouter, ...]]]] = {
         "/v1": (auth.router, oauth.pages, oauth.router, oauth_clients.router, oauth_clients.grants, oidc.router),
     },
     "pipelines": {"/v1": (pipelines.router, pipeline_versions.router)},
-    "runs": {"/v1": (pipeline_runs.router, runs.router, run_data.router)},
+    "runs": {"/v1": (pipeline_runs.router, runs.router, run_data.router, run_results.router)},
     "files": {"/v1": (files.router,)},
     "batches": {"/v1": (batches.router,)},
 }
@@ -97,6 +100,7 @@ def create_app(services: Services) -> FastAPI:
             services.limits,
             services.idempotency,
             services.metering,
+            _requests(services),
         ),
         exception_handlers=exception_handlers(),
     )
@@ -109,6 +113,10 @@ def create_app(services: Services) -> FastAPI:
     return app
 
 
+def _requests(services: Services) -> RequestRuns | None:
+    return RequestRuns(services.runs, services.media) if services.runs and services.media else None
+
+
 def _surroundings(services: Services) -> Surroundings:
     return Surroundings(
         prefixes=tuple(ROUTERS),
@@ -117,6 +125,7 @@ def _surroundings(services: Services) -> Surroundings:
         is_guarded=services.authenticator is not None,
         is_limited=services.limits is not None,
         is_idempotent=services.idempotency is not None,
+        deferred=DEFERRED_PATHS if _requests(services) else frozenset(),
     )
 
 

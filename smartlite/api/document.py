@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from smartlite.api.openapi import error_responses
 from smartlite.api.schemas.errors import ErrorResponse
+from smartlite.api.schemas.runs import RunObject
 
 SCHEME: Final = "api_key"
 _SAFE: Final = frozenset({"get", "head"})
@@ -71,6 +72,14 @@ _HEADERS_OF_STATUS: Final[dict[str, tuple[str, ...]]] = {
     "504": ("retry-after", "x-should-retry"),
 }
 _PARAMETERS: Final[dict[str, dict[str, Any]]] = {
+    "Prefer": {
+        "name": "Prefer",
+        "in": "header",
+        "description": "`respond-async`: the request becomes a run, which is told at once and gives the answer later "
+        "at `/v1/runs/{run_id}/result`; with `wait=N` beside it the answer itself, where it is there within N seconds "
+        "(at most 300). Streams cannot be answered so. Needs the scope `pipelines:run`.",
+        "schema": {"type": "string", "maxLength": 256},
+    },
     "Idempotency-Key": {
         "name": "Idempotency-Key",
         "in": "header",
@@ -102,6 +111,8 @@ class Surroundings:
     is_limited: bool
     is_idempotent: bool
     """Whether answers are kept by `Idempotency-Key`."""
+    deferred: Set[str] = frozenset()
+    """What may be answered later."""
 
 
 def complete(document: dict[str, Any], around: Surroundings) -> dict[str, Any]:
@@ -138,6 +149,10 @@ def _complete(operation: dict[str, Any], method: str, path: str, around: Surroun
     if is_idempotent:
         statuses.update(_OF_IDEMPOTENT)
         _add_parameter(operation, "Idempotency-Key")
+    if path in around.deferred and method == "post":
+        statuses.add(403)
+        _add_parameter(operation, "Prefer")
+        operation["responses"]["202"] = _accepted()
     responses = {**_refusals(statuses), **operation["responses"]}
     operation["responses"] = dict(sorted(responses.items()))
     kinds: tuple[str, ...] = ()
@@ -154,6 +169,17 @@ def _refusals(statuses: Iterable[int]) -> dict[str, Any]:
     return {
         str(status): {"description": response["description"], "content": content}
         for status, response in error_responses(*statuses).items()
+    }
+
+
+def _accepted() -> dict[str, Any]:
+    return {
+        "description": "The run that the request became, where that was preferred.",
+        "content": {_JSON: {"schema": {"$ref": f"#/components/schemas/{RunObject.__name__}"}}},
+        "headers": {
+            "location": {"description": "The run's address.", "schema": {"type": "string"}},
+            "preference-applied": {"description": "What was made of `Prefer`.", "schema": {"type": "string"}},
+        },
     }
 
 

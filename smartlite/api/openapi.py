@@ -17,6 +17,7 @@ _WHEN: Final[dict[int, str]] = {
     409: "A request with this Idempotency-Key is still running, or what is there now forbids it.",
     413: "The body, or the audio in it, is larger or longer than the limit.",
     415: "The content is of a kind that this route does not take.",
+    416: "None of the bytes that the header `Range` asks for are there.",
     421: "The gateway does not answer to the name that the header `Host` gives.",
     422: "The request is well formed, its content cannot be processed; or its Idempotency-Key was another request's.",
     429: "Every replica is busy, or the API key has reached a limit; see the header `Retry-After`.",

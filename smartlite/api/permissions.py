@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import Depends, Request
 
 from smartlite.api.principal import principal_of
+from smartlite.api.probing import kept_probe
 from smartlite.api.spending import spending_of
 from smartlite.auth.permissions import decide
 from smartlite.auth.scopes import INFERENCE, Scope, covers
@@ -25,7 +26,8 @@ class Needs:
         """Raises PermissionDenied (403), Unauthorized (401), or RateLimited (429)."""
         principal = principal_of(request)
         decide(principal, self.scope)
-        await spending_of(request).admit(principal, is_light=self.scope not in INFERENCE)
+        is_light = self.scope not in INFERENCE or kept_probe(request.scope) is not None
+        await spending_of(request).admit(principal, is_light=is_light)
 
 
 class NeedsPrincipal:

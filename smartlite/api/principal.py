@@ -8,6 +8,7 @@ from starlette.types import Scope
 from smartlite.auth.permissions import ANONYMOUS_ADMIN
 from smartlite.domain.principal import Principal
 from smartlite.errors import Unauthorized
+from smartlite.jobs.gateway_calls import Caller
 
 _KEY: Final = "principal"
 
@@ -36,6 +37,13 @@ def principal_of(request: Request) -> Principal:
     if request.app.state.services.authenticator is None:
         return ANONYMOUS_ADMIN
     raise Unauthorized("This address needs a credential.")
+
+
+def caller_of(principal: Principal) -> Caller:
+    """Who asks, as it is kept for what is done later."""
+    if principal.user_id is None:
+        return Caller("")
+    return Caller(principal.user_id, principal.organization_id, principal.key_id, principal.scopes)
 
 
 async def _principal(request: Request) -> Principal:

@@ -42,17 +42,26 @@ def address_of(key: str, run_id: str) -> str:
     return f"/v1/runs/{run_id}/media/{quote(key.removeprefix(MEDIA_PREFIX))}"
 
 
-def content_type_in(run: Run, steps: Iterable[StepRun], key: str) -> str | None:
+def content_type_in(run: Run, steps: Iterable[StepRun], key: str, ancestors: Iterable[str] = ()) -> str | None:
     """What kind of bytes are under a key; None where the run does not show them.
 
-    A run shows what its inputs, outputs and steps hold, which may be another run's, and whatever was made for it.
+    A run shows what its inputs hold, which may be another run's, and whatever was made for it, or for a run that it is
+    a replay of. What a step gives may be somebody else's words, such as a service's: a file of the user that it names
+    is not shown for it to whoever may see the run.
+
+    Args:
+        run: The run.
+        steps: What became of its steps.
+        key: In the store.
+        ancestors: The runs that it is a replay of, by id.
     """
-    for value in (run.inputs, run.outputs, *(step.output for step in steps)):
+    is_made = key.startswith(tuple(f"{MEDIA_PREFIX}runs/{each}/" for each in (run.id, *ancestors)))
+    for value in (run.inputs, *((run.outputs, *(step.output for step in steps)) if is_made else ())):
         for ref in _media_in(value):
             if ref.key == key:
                 return ref.content_type
     for step in steps:
-        if step.output_ref is not None and step.output_ref.key == key:
+        if step.output_ref is not None and step.output_ref.key == key and is_made:
             return step.output_ref.content_type
     return UNKNOWN_TYPE if key.startswith(f"{MEDIA_PREFIX}runs/{run.id}/") else None
 

@@ -1,11 +1,12 @@
 """Everything a route may use, in one frozen object. Must not know who builds it: an ingress replica or a test."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 
+from smartlite.api.probing import kept_probe
 from smartlite.auth.accounts import Accounts
 from smartlite.auth.authenticator import Authenticator
 from smartlite.auth.idempotency import IdempotencyKeeper
@@ -19,6 +20,7 @@ from smartlite.domain.stages import ASRStage, EmbeddingStage, LLMStage, Pipeline
 from smartlite.jobs.batches import Batches
 from smartlite.jobs.files import Files
 from smartlite.jobs.pipelines import Pipelines
+from smartlite.jobs.run_retention import RunRetention
 from smartlite.jobs.runs import Runs
 from smartlite.metering import Metering
 from smartlite.metering.history import History
@@ -64,6 +66,8 @@ class Services:
     """Files that users keep; None: there are none."""
     batches: Batches | None = None
     """Batches of requests; there only where files are."""
+    retention: RunRetention | None = None
+    """What removes runs; likewise."""
 
     async def directory(self) -> ModelDirectory:
         """Every served model with its voices, those included that only the model itself could tell."""
@@ -76,7 +80,11 @@ async def get_services(request: Request) -> Services:
     """Find the services of the app that handles this request."""
     services = request.app.state.services
     assert isinstance(services, Services)  # noqa: S101 - create_app put it there
-    return services
+    probe = kept_probe(request.scope)
+    if probe is None:
+        return services
+    embedding = None if services.embedding is None else probe
+    return replace(services, asr=probe, llm=probe, tts=probe, embedding=embedding)
 
 
 def _served(find: Callable[[Services], T | None]) -> Callable[[Request], Awaitable[T]]:
@@ -102,5 +110,6 @@ PipelinesDep = Annotated[Pipelines, Depends(_served(lambda services: services.pi
 RunsDep = Annotated[Runs, Depends(_served(lambda services: services.runs))]
 FilesDep = Annotated[Files, Depends(_served(lambda services: services.files))]
 BatchesDep = Annotated[Batches, Depends(_served(lambda services: services.batches))]
+RetentionDep = Annotated[RunRetention, Depends(_served(lambda services: services.retention))]
 MediaDep = Annotated[BlobStore, Depends(_served(lambda services: services.media))]
 ServicesDep = Annotated[Services, Depends(get_services)]

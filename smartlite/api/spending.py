@@ -7,7 +7,7 @@ import asyncio
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Final, NoReturn
 
 from fastapi import Request
 from starlette.types import Scope
@@ -101,12 +101,21 @@ class Spending:
     async def reserve(self, *wanted: ModelUsage) -> None:
         """Take what the work may need at the most of each model, before it is begun.
 
+        Where no model works for the request it is only asked for, and given back: the work is done later, if at all.
+
         Raises:
             RateLimited: 429, nothing was taken.
             Unavailable: 503, see ``admit``.
         """
-        if self._limits is not None and self._principal is not None:
-            self._keep(await self._limits.reserve(self._principal, [each for each in wanted if each.model]))
+        if self._limits is None or self._principal is None:
+            return
+        reservation = await self._limits.reserve(self._principal, [each for each in wanted if each.model])
+        if not self._is_light:
+            self._keep(reservation)
+        elif reservation.answer.is_given:
+            await asyncio.shield(self._limits.settle(self._principal, [reservation], (), is_over=True))
+        else:
+            self._refuse(reservation)
 
     def use(self, used: ModelUsage) -> None:
         """Note what was really used; adds up."""
@@ -139,7 +148,10 @@ class Spending:
             if reservation.leases and self._limits is not None:
                 self._renewers.append(asyncio.create_task(_renew_for_ever(self._limits, reservation)))
             return
-        refused = max(answer.standings, key=lambda standing: standing.retry_after_s, default=None)
+        self._refuse(reservation)
+
+    def _refuse(self, reservation: Reservation) -> NoReturn:
+        refused = max(reservation.answer.standings, key=lambda standing: standing.retry_after_s, default=None)
         wait_s = refused.retry_after_s if refused else 0.0
         self._retry = {"retry-after": str(math.ceil(wait_s or _BUSY_RETRY_S)), "x-should-retry": "true"}
         if refused is None or not wait_s:

@@ -16,7 +16,9 @@ from starlette.types import Message, Receive, Scope, Send
 
 from smartlite.api.errors import as_smartlite_error, error_body
 from smartlite.api.observation import Observation, observe
+from smartlite.api.probing import kept_probe
 from smartlite.api.streaming import Peeked, peek, stopped_when_client_leaves
+from smartlite.errors import UnsupportedParameter
 
 _logger = logging.getLogger(__name__)
 
@@ -52,8 +54,11 @@ async def sse_response(
 
     Raises:
         SmartLiteError: Raised by ``events`` before its first event.
+        UnsupportedParameter: 400, the request is to be answered later.
         ClientDisconnect: The client left before the first event.
     """
+    if kept_probe(request.scope) is not None:
+        raise UnsupportedParameter("What is answered later is no stream: send no 'Prefer: respond-async'.", "stream")
     async with stopped_when_client_leaves(request.receive):
         peeked = await peek(events)
     return _EventStream(peeked, observe(request), done, named, ping_interval_s)

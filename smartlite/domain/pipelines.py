@@ -201,6 +201,10 @@ class Run:
     """The run whose outputs it began with."""
     priority: int = 0
     """Of those that wait, the higher one goes first."""
+    key_id: str | None = None
+    """The API key that it was asked for with; None: not kept."""
+    scopes: frozenset[str] | None = None
+    """What that credential granted; None: not kept."""
 
 
 @dataclass(frozen=True, slots=True)

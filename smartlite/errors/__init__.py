@@ -17,8 +17,11 @@ Must not know who raises or who renders. The tree, with the status that each bra
     │   ├── MethodNotAllowed      405
     │   ├── IdempotencyInProgress 409
     │   ├── LastOwner             409
+    │   ├── RunBusy               409
+    │   ├── RunUnanswered         409
     │   ├── RequestTooLarge       413: AudioTooLong, AudioTooLarge, FileStorageFull
     │   ├── UnsupportedMediaType  415
+    │   ├── RangeNotSatisfiable   416
     │   ├── HostNotAllowed        421
     │   └── Unprocessable         422: AudioInvalid, AudioNotFinite, SampleRateUnsupported,
     │                                  ChannelsUnsupported, NoSpeech, PasswordRefused,
@@ -71,7 +74,10 @@ from smartlite.errors.client import (
     PasswordRefused,
     PermissionDenied,
     PipelineInvalid,
+    RangeNotSatisfiable,
     RequestTooLarge,
+    RunBusy,
+    RunUnanswered,
     SampleRateUnsupported,
     SignInRefused,
     TextEmpty,
@@ -179,10 +185,13 @@ __all__ = [
     "ProviderFailed",
     "ProviderUnavailable",
     "QuotaExceeded",
+    "RangeNotSatisfiable",
     "RateLimited",
     "ReplicaLost",
     "RequestTooLarge",
+    "RunBusy",
     "RunQueueFull",
+    "RunUnanswered",
     "SampleRateUnsupported",
     "SignInRefused",
     "SmartLiteError",

@@ -134,6 +134,13 @@ class OriginNotAllowed(ClientError):
     code = "origin_not_allowed"
 
 
+class RangeNotSatisfiable(ClientError):
+    """None of the bytes that the header Range asks for are there."""
+
+    status_code = 416
+    code = "range_not_satisfiable"
+
+
 class HostNotAllowed(ClientError):
     """The gateway does not answer to the name in the Host header."""
 
@@ -166,6 +173,20 @@ class LastOwner(ClientError):
 
     status_code = 409
     code = "last_owner"
+
+
+class RunBusy(ClientError):
+    """This run cannot be removed yet: it goes on, or a replay of it shows what it made."""
+
+    status_code = 409
+    code = "run_busy"
+
+
+class RunUnanswered(ClientError):
+    """The request that became a run was never answered: the run was cancelled, or could not go on."""
+
+    status_code = 409
+    code = "run_unanswered"
 
 
 class RequestTooLarge(ClientError):

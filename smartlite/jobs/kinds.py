@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from smartlite.domain.stages import ASRStage, LLMStage, TTSStage
+from smartlite.jobs.gateway_calls import GatewayCalls
+from smartlite.jobs.gateway_request import GatewayRequest
 from smartlite.pipeline.execution.kinds import StepRunner
+from smartlite.pipeline.spec.kinds import GATEWAY_REQUEST
 from smartlite.pipeline.steps.audio import Audio
 from smartlite.pipeline.steps.chat import Chat
 from smartlite.pipeline.steps.http import HTTP
@@ -27,13 +30,17 @@ class Means:
     write_captions: CaptionWriter
     http: HTTPClient
     find_pipeline: FindPipeline
+    gateway: GatewayCalls | None = None
+    """None: runs of requests fail."""
 
 
 def step_runners(means: Means) -> Mapping[str, StepRunner]:
     """What runs each kind of step, by its name."""
     recognition = Recognition(means.asr, means.models, means.write_captions)
     audio = Audio(means.codec)
+    of_gateway = {} if means.gateway is None else {GATEWAY_REQUEST: GatewayRequest(means.gateway).request}
     return {
+        **of_gateway,
         "asr.transcribe": recognition.transcribe,
         "asr.translate": recognition.translate,
         "llm.chat": Chat(means.llm, means.models).chat,

@@ -1,5 +1,6 @@
 """Media of tenants: where they are, and only they. Must not know what is in them, nor which steps make them."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from smartlite.domain.pipelines import Run
@@ -44,6 +45,14 @@ class TenantMedia:
         """Remove a file; nothing where there is none."""
         if _is_media_key(key):
             await self._blobs.delete(self._tenant, key)
+
+    async def list(self, prefix: str) -> Sequence[str]:
+        """Keys that begin so, sorted; ``prefix`` is the whole of a folder's path.
+
+        Raises:
+            StorageUnavailable: 503.
+        """
+        return await self._blobs.list(self._tenant, prefix)
 
 
 def _is_media_key(key: str) -> bool:

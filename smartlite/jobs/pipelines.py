@@ -14,6 +14,7 @@ from smartlite.domain.ids import new_id
 from smartlite.domain.models import ModelDirectory
 from smartlite.domain.pipelines import Document, Pipeline, PipelineVersion
 from smartlite.errors import AlreadyExists, InvalidRequest, NotFound, PermissionDenied
+from smartlite.jobs.request_document import REQUEST_DOCUMENT, REQUEST_SOURCE
 from smartlite.pipeline.spec import ServedCatalog, check_document, read_document
 from smartlite.storage import pipelines
 from smartlite.storage.database import Database, retried
@@ -43,11 +44,13 @@ class Saved:
 
 
 def read_saved(source: str) -> Document:
-    """The document of a version, whose models were checked when it was saved.
+    """The document of a version, whose models were checked when it was saved; or the one of a run of a request.
 
     Raises:
         PipelineInvalid: 400, this release does not understand it any more.
     """
+    if source == REQUEST_SOURCE:
+        return REQUEST_DOCUMENT
     return check_document(read_document(source), None)
 
 

@@ -32,6 +32,8 @@ from smartlite.storage.database import Database, retried
 POLL_S: Final = 0.2
 _EVENTS_AT_ONCE: Final = 500
 _STEPS_AT_ONCE: Final = 1000
+_MOST_ANCESTORS: Final = 100
+"""Replays of replays of a run that are followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,9 @@ class Submission:
     priority: int = 0
     run_id: str | None = None
     """Where something was stored for the run before it is one; None: a new id."""
+    key_id: str | None = None
+    scopes: frozenset[str] | None = None
+    """Of the credential, where what is done needs it later."""
 
 
 class Runs:
@@ -99,6 +104,17 @@ class Runs:
             found = await runs.get(session, run_id)
         if found is None:
             raise NotFound(f"There is no run '{run_id[:64]}'.", "run_id")
+        return found
+
+    async def ancestors(self, run: Run) -> Sequence[str]:
+        """The ids of the runs that a run is a replay of, the nearest first."""
+        found: list[str] = []
+        before = run.replay_of
+        async with self._database.reading() as session:
+            while before is not None and len(found) < _MOST_ANCESTORS:
+                found.append(before)
+                row = await runs.get(session, before)
+                before = None if row is None else row.replay_of
         return found
 
     async def source(self, run_id: str) -> str:
@@ -172,7 +188,7 @@ class Runs:
         """Run the same again, from a step on: what the steps before it gave is taken over.
 
         Args:
-            run: One that has ended.
+            run: One that has ended; with the credential of whoever replays it.
             from_step: It, and all steps that wait for it, are run; None: those that did not succeed.
             on: Another version of its pipeline; steps of the same ids count as the same. None: the one that it ran.
 
@@ -202,6 +218,8 @@ class Runs:
             source,
             run.inputs,
             run.priority,
+            key_id=run.key_id,
+            scopes=run.scopes,
         )
         return await self._add(replace(self._run(asked), replay_of=run.id), asked.source, kept)
 
@@ -217,6 +235,8 @@ class Runs:
             state=RunState.QUEUED,
             created_at=self._clock(),
             priority=asked.priority,
+            key_id=asked.key_id,
+            scopes=asked.scopes,
         )
 
     async def _add(self, run: Run, source: str, kept: Sequence[StepRun]) -> Run:

@@ -31,6 +31,8 @@ RUN: Final = (
     RunRow.cancel_requested,
     RunRow.replay_of,
     RunRow.priority,
+    RunRow.key_id,
+    RunRow.scopes,
 )
 
 

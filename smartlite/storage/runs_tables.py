@@ -11,7 +11,7 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import TypeEngine
 
-from smartlite.storage.columns import JSON_OR_NULL, Identifier, UTCDateTime
+from smartlite.storage.columns import JSON_OR_NULL, Identifier, ScopeSet, UTCDateTime
 from smartlite.storage.tables import ON_MYSQL, Table
 
 STEP_CHARACTERS: Final = 255
@@ -34,6 +34,7 @@ class RunRow(Table):
         Index(None, "user_id", "id"),
         Index(None, "organization_id", "id"),
         Index(None, "pipeline_id", "id"),
+        Index(None, "replay_of"),
         ON_MYSQL,
     )
 
@@ -60,6 +61,8 @@ class RunRow(Table):
     source: Mapped[str] = mapped_column(SOURCE)
     """The document, so that a run outlives its version."""
     next_sequence: Mapped[int]
+    key_id: Mapped[str | None] = mapped_column(Identifier)
+    scopes: Mapped[frozenset[str] | None] = mapped_column(ScopeSet)
 
 
 class RunStepRow(Table):

@@ -84,6 +84,8 @@ NEEDED_WITH_USERS: dict[str, Scope | type[NeedsPrincipal] | type[Public]] = {
     "GET /v1/runs/{run_id}/events": Scope.PIPELINES_READ,
     "GET /v1/runs/{run_id}/timeline.svg": Scope.PIPELINES_READ,
     "GET /v1/runs/{run_id}/media/{key:path}": Scope.PIPELINES_READ,
+    "GET /v1/runs/{run_id}/result": Scope.PIPELINES_READ,
+    "DELETE /v1/runs/{run_id}": Scope.PIPELINES_RUN,
     "POST /v1/runs/{run_id}/cancel": Scope.PIPELINES_RUN,
     "POST /v1/runs/{run_id}/replay": Scope.PIPELINES_RUN,
     "GET /v1/files": Scope.FILES_READ,

@@ -16,6 +16,9 @@ from smartlite.auth.identity import Identity
 from smartlite.auth.noted import Actor, utc_now
 from smartlite.auth.quota_book import QuotaBook
 from smartlite.auth.rate_limit import Limits
+from smartlite.auth.returning import find_again
+from smartlite.domain.principal import Principal
+from smartlite.jobs.gateway_calls import Caller
 from smartlite.metering import Metering
 from smartlite.metering.drain import Drain
 from smartlite.metering.history import History
@@ -69,6 +72,14 @@ class Platform:
         self.app: FastAPI = create_app(self.services)
         self.keys: dict[str, str] = {}
         self.users: dict[str, str] = {}
+
+    def app_of_runs(self) -> FastAPI:
+        """As a worker has it: the same limits and history, and no way in."""
+        return create_app(dataclasses.replace(self.services, pipelines=None, runs=None, media=None, retention=None))
+
+    async def find_again(self, caller: Caller) -> Principal:
+        """Who asked."""
+        return await find_again(self.database, caller.user_id, caller.organization_id, caller.key_id, caller.scopes)
 
     async def add(self, name: str, roles: Collection[str]) -> httpx.AsyncClient:
         """Somebody with a key, and a client that shows it."""

@@ -102,6 +102,11 @@ def kept_change(caller: Caller, owner: str) -> str:
     return YES if owner == "self" or caller.may(Scope.RESOURCES_ADMIN) or caller.manages else NO
 
 
+def no_result(caller: Caller, owner: str) -> str:
+    """The run is one of a pipeline."""
+    return EMPTY if kept_read(caller, owner) == YES else HIDDEN
+
+
 def kept_own(caller: Caller, owner: str) -> str:
     """What nobody does in another's place."""
     return YES if owner == "self" else NO if kept_read(caller, owner) == YES else HIDDEN
@@ -145,6 +150,8 @@ OWNERSHIP: Final[dict[str, Owned]] = {
     f"GET {RUN}/events": Owned(Tenants.run_of, kept_read),
     f"GET {RUN}/timeline.svg": Owned(Tenants.run_of, kept_read),
     f"GET {RUN}/media/{{key:path}}": Owned(Tenants.run_of, kept_read),
+    f"GET {RUN}/result": Owned(Tenants.run_of, no_result),
+    f"DELETE {RUN}": Owned(Tenants.run_of, kept_change),
     f"POST {RUN}/cancel": Owned(Tenants.run_of, kept_change),
     f"POST {RUN}/replay": Owned(Tenants.run_of, kept_own),
     "GET /v1/files/{file_id}": Owned(Tenants.file_of, kept_read),

@@ -9,6 +9,7 @@ from typing import Any, Final
 import httpx
 
 from smartlite.api.app import create_app
+from smartlite.api.in_process import InProcessGateway
 from smartlite.api.services import Services
 from smartlite.domain.asr import Transcript
 from smartlite.domain.audio import AudioChunk, AudioFormat, EncodedAudio
@@ -16,13 +17,15 @@ from smartlite.domain.batches import BatchEndpoint
 from smartlite.domain.files import FilePurpose
 from smartlite.domain.models import ModelDirectory
 from smartlite.domain.pipelines import Run
+from smartlite.domain.principal import Principal
 from smartlite.errors import HTTPRequestRefused
 from smartlite.jobs.batches import Batches, NewBatch
 from smartlite.jobs.files import Files, NewFile
-from smartlite.jobs.gateway_calls import Caller
+from smartlite.jobs.gateway_calls import Caller, GatewayCalls, StoredAnswer, StoredRequest
 from smartlite.jobs.kinds import Means, step_runners
 from smartlite.jobs.media import TenantMedia, tenant_of
 from smartlite.jobs.pipelines import Pipelines, checking, read_saved
+from smartlite.jobs.run_retention import RunRetention
 from smartlite.jobs.runs import Runs, Submission
 from smartlite.jobs.shift import Timing
 from smartlite.jobs.worker import Worker
@@ -82,6 +85,10 @@ class PlainCodec:
         return b"".join(map(encoder.encode, chunks))
 
 
+async def nobody(_: Caller) -> Principal | None:
+    return None
+
+
 class NoHTTP:
     """Nothing may be asked."""
 
@@ -105,6 +112,7 @@ class Works:
     def __init__(self, services: Services, database: Database, folder: Path) -> None:
         self.blobs = BlobStore(FsspecObjectStore((folder / "media").as_uri()))
         self.pipelines = Pipelines(database, read_saved, checking(services.models), builtin_documents())
+        self.retention = RunRetention(database, self.blobs)
         self.runs = Runs(database, read_saved, poll_s=0.01)
         self.files = Files(database, self.blobs, 10**9)
         self.batches = Batches(database)
@@ -117,9 +125,16 @@ class Works:
             no_captions,
             NoHTTP(),
             lambda run, name, version: self.pipelines.named(run.user_id, name, version),
+            self,
         )
         executor = Executor(step_runners(means), cancel_check_s=0.05)
+        self.gateway: GatewayCalls = InProcessGateway(create_app(services), nobody, "gateway")
+        """Answers requests that are runs; without authentication until another is put in its place."""
         self.worker = Worker(database, executor, read_saved, self.objects, timing=Timing(poll_s=0.02))
+
+    async def call(self, request: StoredRequest, caller: Caller, run_id: str) -> StoredAnswer:
+        """A GatewayCalls."""
+        return await self.gateway.call(request, caller, run_id)
 
     def added_to(self, services: Services) -> Services:
         """The same services, and these."""
@@ -128,7 +143,7 @@ class Works:
     @property
     def _parts(self) -> dict[str, Any]:
         parts = {"pipelines": self.pipelines, "runs": self.runs, "media": self.blobs}
-        return {**parts, "files": self.files, "batches": self.batches}
+        return {**parts, "files": self.files, "batches": self.batches, "retention": self.retention}
 
     def objects(self, run: Run) -> TenantMedia:
         """The media of a run's tenant."""
@@ -177,6 +192,7 @@ class Kitchen:
         self.works = Works(services, database, folder)
         self.platform = Platform(self.works.added_to(services), database, folder / "journal")
         self.users = self.platform.users
+        self.works.gateway = InProcessGateway(self.platform.app_of_runs(), self.platform.find_again, "gateway")
         self.open_app = create_app(self.works.added_to(services))
         """Without authentication."""
 

@@ -43,6 +43,7 @@ WITH_JSON: Final = (
     "POST /v1/auth/password",
     "POST /v1/oauth/clients",
     "POST /v1/pipelines/{pipeline}/latest",
+    "POST /v1/batches",
 )
 OPENAI: Final = WITH_JSON[:4]
 """In OpenAI's format, whose clients send fields that are newer than a server."""
@@ -54,7 +55,12 @@ WITH_FORM: Final = (
     "POST /v1/oauth/revoke",
     "POST /v1/oauth/introspect",
 )
-WITH_FILE: Final = ("POST /v1/audio/transcriptions", "POST /v1/audio/translations", "POST /v1/voice/turns")
+WITH_FILE: Final = (
+    "POST /v1/audio/transcriptions",
+    "POST /v1/audio/translations",
+    "POST /v1/voice/turns",
+    "POST /v1/files",
+)
 NOT_THERE: Final = ("response_id", "provider_id", "model", "version")
 GOOD_BODIES: Final[dict[str, dict[str, Any]]] = {
     "POST /v1/chat/completions": {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hello."}]},
@@ -82,6 +88,7 @@ GOOD_BODIES: Final[dict[str, dict[str, Any]]] = {
     "POST /v1/auth/refresh": {"refresh_token": "x"},
     "POST /v1/auth/password": {"current_password": "x", "new_password": "y"},
     "POST /v1/pipelines/{pipeline}/latest": {"version": 1},
+    "POST /v1/batches": {"input_file_id": "file_x", "endpoint": "/v1/embeddings", "completion_window": "24h"},
     "POST /v1/oauth/clients": {"name": "Captions", "kind": "confidential", "scopes": ["models:read"]},
 }
 """With all that is needed, so that what is changed is at fault."""

@@ -9,6 +9,7 @@ from smartlite.api.middleware.admission import AdmissionMiddleware
 from smartlite.api.middleware.body_limit import BodyLimitMiddleware
 from smartlite.api.middleware.callers import CallersMiddleware
 from smartlite.api.middleware.cors import cors
+from smartlite.api.middleware.deferral import DeferralMiddleware
 from smartlite.api.middleware.failures import FailuresMiddleware
 from smartlite.api.middleware.headers import HeadersMiddleware
 from smartlite.api.middleware.idempotency import IdempotencyMiddleware
@@ -21,6 +22,7 @@ from smartlite.auth.authenticator import Authenticator
 from smartlite.auth.idempotency import IdempotencyKeeper
 from smartlite.auth.rate_limit import Limits
 from smartlite.config import Settings
+from smartlite.jobs.request_runs import RequestRuns
 from smartlite.metering import Metering
 
 HEALTH_PATHS: Final = frozenset({"/healthz", "/readyz"})
@@ -57,6 +59,7 @@ def middleware_stack(
     limits: Limits | None = None,
     keeper: IdempotencyKeeper | None = None,
     metering: Metering | None = None,
+    requests: RequestRuns | None = None,
 ) -> list[Middleware]:
     """Every middleware, the outermost first; ``prefixes`` are those of the API's versions.
 
@@ -64,9 +67,9 @@ def middleware_stack(
     status; headers and CORS are put on errors too; failures turns whatever is raised further in into an answer;
     what refuses requests comes last and only raises. Who asks is found out after admission, which so bounds how
     many ask the database, and before anything of the body is read; limits stand around that, to count who is
-    refused. Without an authenticator nobody is asked who they are, and without limits nobody counts. Innermost is
+    refused. Without an authenticator nobody is asked who they are, and without limits nobody counts. Further in is
     who answers a request again that was sent before with the same Idempotency-Key: by then it is known whose key
-    that is, and the body is bounded.
+    that is, and the body is bounded. Innermost is who makes a run of a request that is to be answered later.
     """
     return [
         Middleware(RequestIDMiddleware),
@@ -98,6 +101,7 @@ def middleware_stack(
             streamed_paths=STREAMED_PATHS,
         ),
         *([] if keeper is None else [Middleware(IdempotencyMiddleware, keeper=keeper, prefixes=prefixes)]),
+        *([] if requests is None else [Middleware(DeferralMiddleware, requests=requests)]),
     ]
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from smartlite.api.principal import keep_principal
+from smartlite.api.principal import keep_principal, kept_principal
 from smartlite.domain.principal import Principal
 
 Authenticate = Callable[[str | None, str | None], Awaitable[Principal]]
@@ -37,7 +37,9 @@ class IdentityMiddleware:
         self._exempt = re.compile("|".join(map(_pattern, sorted(exempt_paths))))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] != _PREFLIGHT and self._is_guarded(scope["path"]):
+        is_asked = scope["type"] == "http" and scope["method"] != _PREFLIGHT and self._is_guarded(scope["path"])
+        # Only what calls the app in this process can have said it before: see ``api/in_process.py``.
+        if is_asked and kept_principal(scope) is None:
             keep_principal(scope, await self._authenticate(_credential(scope), _organization(scope)))
         await self._app(scope, receive, send)
 

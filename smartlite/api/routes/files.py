@@ -1,12 +1,12 @@
 """``/v1/files``: files that users keep, as OpenAI has it. Must not know where their bytes are."""
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from smartlite.api.byte_range import range_of
+from smartlite.api.byte_range import PARTIAL, RANGE_HEADERS, part_of, tag_of, unsatisfiable
 from smartlite.api.byte_stream import byte_response
 from smartlite.api.file_access import file_of, whose
 from smartlite.api.file_upload import receive_file
@@ -31,12 +31,6 @@ _ABSENT: Final = error_responses(400, 404)
 _BINARY: Final = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 _INERT: Final = "default-src 'none'; sandbox"
 """Of what somebody else made, should a browser show it."""
-_RANGE: Final[dict[str, Any]] = {
-    "name": "Range",
-    "in": "header",
-    "description": "A part, such as `bytes=0-1023`; several at once are answered with the whole.",
-    "schema": {"type": "string"},
-}
 
 
 @router.post(
@@ -93,25 +87,29 @@ async def delete_file(file_id: str, services: ServicesDep, files: FilesDep, prin
     response_class=Response,
     responses={
         200: {"description": "The bytes.", "content": _BINARY},
-        206: {"description": "A part of them.", "content": _BINARY},
-        **_ABSENT,
+        **PARTIAL,
+        **error_responses(400, 404, 416),
     },
-    openapi_extra={"parameters": [_RANGE]},
+    openapi_extra={"parameters": list(RANGE_HEADERS)},
 )
 async def retrieve_content(
     request: Request, file_id: str, services: ServicesDep, files: FilesDep, principal: PrincipalDep
 ) -> Response:
     """As they were uploaded, or as a batch made them."""
     file = await file_of(services, principal, file_id, Access.READ)
-    asked = range_of(request.headers.get("range"), file.size_bytes)
-    begin, end = (0, file.size_bytes) if asked is None else (asked.begin, asked.end)
+    tag = tag_of(file.id)
+    part = part_of(request, tag, file.size_bytes)
+    first, last = (0, file.size_bytes - 1) if part is None else part
+    if first > last:
+        return unsatisfiable(file.size_bytes)
     media_type = file.content_type or "application/octet-stream"
-    answer = await byte_response(request, files.read(file, begin, end), media_type)
-    answer.headers["content-length"] = str(end - begin)
+    answer = await byte_response(request, files.read(file, first, last + 1), media_type)
+    answer.headers["content-length"] = str(last + 1 - first)
     answer.headers["accept-ranges"] = "bytes"
+    answer.headers["etag"] = tag
     answer.headers["content-disposition"] = f"attachment; filename*=UTF-8''{quote(file.filename, safe='')}"
     answer.headers["content-security-policy"] = _INERT
-    if asked is not None:
+    if part is not None:
         answer.status_code = 206
-        answer.headers["content-range"] = asked.header(file.size_bytes)
+        answer.headers["content-range"] = f"bytes {first}-{last}/{file.size_bytes}"
     return answer

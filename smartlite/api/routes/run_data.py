@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from smartlite.api.byte_range import PARTIAL, RANGE_HEADERS, ranged_response
 from smartlite.api.openapi import error_responses
 from smartlite.api.permissions import needs
 from smartlite.api.pipeline_access import run_of
@@ -72,22 +73,30 @@ async def follow_run(
             "description": "The bytes.",
             "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
         },
-        **_ABSENT,
+        **PARTIAL,
+        **error_responses(400, 404, 416),
     },
+    openapi_extra={"parameters": list(RANGE_HEADERS)},
 )
 async def retrieve_media(
-    run_id: str, key: str, services: ServicesDep, runs: RunsDep, media: MediaDep, principal: PrincipalDep
+    request: Request,
+    run_id: str,
+    key: str,
+    services: ServicesDep,
+    runs: RunsDep,
+    media: MediaDep,
+    principal: PrincipalDep,
 ) -> Response:
-    """What its inputs, outputs and steps hold, by the `url` that is told there."""
+    """What its inputs, outputs and steps hold, by the `url` that is told there; `Range` asks for a part of it."""
     run = await run_of(services, principal, run_id, Access.READ)
     stored = f"{MEDIA_PREFIX}{key}"
-    content_type = content_type_in(run, await runs.steps(run.id), stored)
+    content_type = content_type_in(run, await runs.steps(run.id), stored, await runs.ancestors(run))
     if content_type is None:
         raise NotFound(f"There is no file '{stored[:128]}'.", "key")
     data = await TenantMedia(media, tenant_of(run)).get(stored)
     name = "".join(each if each.isascii() and (each.isalnum() or each in "._-") else "_" for each in _name(key))
     headers = {"content-disposition": f'attachment; filename="{name}"', "content-security-policy": _INERT}
-    return Response(data, media_type=content_type, headers=headers)
+    return ranged_response(request, data, f"{run.user_id}/{stored}", content_type, headers)
 
 
 @router.get(

@@ -10,14 +10,14 @@ from starlette.responses import Response
 from smartlite.api.openapi import error_responses
 from smartlite.api.permissions import needs
 from smartlite.api.pipeline_access import owner_of, pipeline_of, run_of
-from smartlite.api.principal import PrincipalDep
+from smartlite.api.principal import PrincipalDep, caller_of
 from smartlite.api.run_answer import ACCEPTED, PREFER, answer_with
 from smartlite.api.run_media import linked, linked_ref
 from smartlite.api.run_rights import check_steps
 from smartlite.api.run_stream import run_object
 from smartlite.api.schemas.runs import AttemptObject, RunDetail, RunList, RunObject, RunSummary, StepList, StepObject
 from smartlite.api.schemas.times import Instant
-from smartlite.api.services import PipelinesDep, RunsDep, Services, ServicesDep
+from smartlite.api.services import PipelinesDep, RetentionDep, RunsDep, Services, ServicesDep
 from smartlite.auth.policies import missing, role_in
 from smartlite.auth.scopes import Scope
 from smartlite.domain.organizations import Access
@@ -25,7 +25,9 @@ from smartlite.domain.pipelines import PipelineQuery, RunState, StepRun
 from smartlite.domain.principal import Principal
 from smartlite.errors import InvalidRequest, NotFound, PermissionDenied
 from smartlite.jobs.pipelines import PIPELINE_ID
+from smartlite.jobs.request_document import REQUEST_ID
 from smartlite.pipeline.spec import bound_inputs
+from smartlite.pipeline.spec.kinds import GATEWAY_REQUEST
 
 router = APIRouter(prefix="/runs", tags=["Pipelines"])
 
@@ -44,7 +46,9 @@ async def list_runs(
     services: ServicesDep,
     runs: RunsDep,
     principal: PrincipalDep,
-    pipeline: Annotated[str | None, Query(max_length=64, description="Its name or id.")] = None,
+    pipeline: Annotated[
+        str | None, Query(max_length=64, description="Its name or id; `gateway.request`: requests that became runs.")
+    ] = None,
     state: Annotated[list[RunState] | None, Query(description="Several: any of them.")] = None,
     user_id: _Id = None,
     organization_id: _Id = None,
@@ -106,6 +110,21 @@ async def list_steps(
     return StepList(data=data, has_more=last is not None, next=None if last is None else f"{last.item}:{last.step_id}")
 
 
+@router.delete(
+    "/{run_id}",
+    summary="Remove a run",
+    dependencies=_RUN,
+    status_code=204,
+    response_class=Response,
+    responses=error_responses(400, 404, 409, 503),
+)
+async def remove_run(run_id: str, services: ServicesDep, retention: RetentionDep, principal: PrincipalDep) -> Response:
+    """With its media. One that goes on is a 409, and so is one of which there is a replay, which shows what it made."""
+    run = await run_of(services, principal, run_id, Access.WRITE)
+    await retention.remove(run)
+    return Response(status_code=204)
+
+
 @router.post("/{run_id}/cancel", summary="Cancel a run", dependencies=_RUN, responses=_ABSENT)
 async def cancel_run(run_id: str, services: ServicesDep, runs: RunsDep, principal: PrincipalDep) -> RunObject:
     """One that waits ends at once, one that runs within a second; one that has ended stays as it is."""
@@ -148,7 +167,8 @@ async def replay_run(
     document = pipelines.read(on.source if on else await runs.source(run.id))
     check_steps(principal, document, services.models)
     known = {name: value for name, value in run.inputs.items() if name in document.inputs}
-    asked = replace(run, inputs=bound_inputs(document.inputs, known))
+    whose = caller_of(principal)
+    asked = replace(run, inputs=bound_inputs(document.inputs, known), key_id=whose.key_id, scopes=whose.scopes)
     return await answer_with(request, runs, await runs.replay(asked, from_, on))
 
 
@@ -156,6 +176,8 @@ async def _pipeline_id(services: Services, principal: Principal, reference: str 
     """A pipeline that is no more still has runs, which are asked for by its id."""
     if reference is None or reference.startswith(PIPELINE_ID):
         return reference
+    if reference in {GATEWAY_REQUEST, REQUEST_ID}:
+        return REQUEST_ID
     return (await pipeline_of(services, principal, reference, Access.READ)).id
 
 

@@ -203,13 +203,29 @@ _ALL: Final = (
     ),
 )
 KINDS: Final[Mapping[str, Kind]] = {kind.name: kind for kind in _ALL}
+GATEWAY_REQUEST: Final = "gateway.request"
+"""A request to the gateway, whose answer is the run's. No document may use it: who asks is in the run, not in it."""
+_UNWRITTEN: Final[Mapping[str, Kind]] = {
+    GATEWAY_REQUEST: _kind(
+        GATEWAY_REQUEST,
+        "A request to this platform.",
+        {"type": "object"},
+        {
+            "method": Field("string", required=True),
+            "path": Field("string", required=True),
+            "content_type": Field("string", required=True),
+            "body": Field("media", required=True),
+        },
+    )
+}
+"""Kinds of runs that have no document of anybody's."""
 
 
 def checked_fields(uses: str, fields: Mapping[str, JSON]) -> dict[str, JSON]:
     """Check what the expressions of a step gave, before it runs.
 
     Args:
-        uses: A kind of ``KINDS``.
+        uses: A kind of ``KINDS``, or one that no document may use.
         fields: Without expressions; those that are null count as absent.
 
     Returns:
@@ -218,7 +234,7 @@ def checked_fields(uses: str, fields: Mapping[str, JSON]) -> dict[str, JSON]:
     Raises:
         PipelineInvalid: 400, final: a field is missing or its value is not allowed; ``param`` is ``with`` and its name.
     """
-    kind = KINDS[uses]
+    kind = KINDS.get(uses) or _UNWRITTEN[uses]
     given = {name: value for name, value in fields.items() if value is not None and (name in kind.fields or kind.open)}
     for name, known in kind.fields.items():
         if name not in given:

@@ -87,6 +87,8 @@ class IngressDeployment:
             pipelines=works.pipelines,
             runs=works.runs,
             media=works.media,
+            files=works.files,
+            batches=works.batches,
             retention=works.retention,
         )
 

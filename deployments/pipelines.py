@@ -2,6 +2,8 @@
 
 from smartlite.config import Settings
 from smartlite.domain.models import ModelDirectory
+from smartlite.jobs.batches import Batches
+from smartlite.jobs.files import Files
 from smartlite.jobs.pipelines import Pipelines, checking, read_saved
 from smartlite.jobs.run_retention import RunRetention
 from smartlite.jobs.runs import Runs
@@ -24,4 +26,6 @@ class ReplicaPipelines:
             most=settings.pipeline_max_queued,
         )
         self.media = BlobStore(open_objects(settings), cipher)
+        self.files = Files(database, self.media, settings.file_max_bytes_per_user)
+        self.batches = Batches(database, settings.batch_max_open_per_user)
         self.retention = RunRetention(database, self.media)

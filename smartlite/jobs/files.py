@@ -262,13 +262,17 @@ class Files:
         """Remove what was deleted, has expired, or was never finished.
 
         Returns:
-            How many files; as many as are removed at once where there may be more.
+            How many files.
         """
-        async with self._database.reading() as session:
-            found = await files.gone(session, self._clock(), _REMOVED_AT_ONCE)
-        for file in found:
-            await self.remove(file)
-        return len(found)
+        count = 0
+        while True:
+            async with self._database.reading() as session:
+                found = await files.gone(session, self._clock(), _REMOVED_AT_ONCE)
+            for file in found:
+                await self.remove(file)
+            count += len(found)
+            if len(found) < _REMOVED_AT_ONCE:
+                return count
 
     async def _remove(self, file_id: str, owner_id: str) -> None:
         async def hide() -> None:

@@ -19,6 +19,9 @@ from smartlite.domain.models import ModelDirectory
 from smartlite.domain.pipelines import Run
 from smartlite.domain.principal import Principal
 from smartlite.errors import HTTPRequestRefused
+from smartlite.jobs.batch_answering import Pace
+from smartlite.jobs.batch_checking import BatchLimits
+from smartlite.jobs.batch_worker import BatchWorker
 from smartlite.jobs.batches import Batches, NewBatch
 from smartlite.jobs.files import Files, NewFile
 from smartlite.jobs.gateway_calls import Caller, GatewayCalls, StoredAnswer, StoredRequest
@@ -130,6 +133,11 @@ class Works:
         executor = Executor(step_runners(means), cancel_check_s=0.05)
         self.gateway: GatewayCalls = InProcessGateway(create_app(services), nobody, "gateway")
         """Answers requests that are runs; without authentication until another is put in its place."""
+        limits = BatchLimits(upload_bytes=10**6)
+        self.batch_worker = BatchWorker(
+            database, self.blobs, self.files, self, limits, Pace(flush_s=0), timing=Timing(poll_s=0.02)
+        )
+        """Works once it has begun."""
         self.worker = Worker(database, executor, read_saved, self.objects, timing=Timing(poll_s=0.02))
 
     async def call(self, request: StoredRequest, caller: Caller, run_id: str) -> StoredAnswer:
@@ -174,6 +182,7 @@ class Works:
         return (await self.batches.add(new)).id
 
     async def close(self) -> None:
+        await self.batch_worker.close()
         await self.worker.close()
         self.blobs.close()
 

@@ -11,11 +11,12 @@ from typing import Annotated, Literal
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from smartlite.database_url import normal_database_url
 from smartlite.encryption_keys import parse_encryption_keys
 from smartlite.errors import ConfigurationError
+from smartlite.file_settings import FileSettings
 from smartlite.public_url import is_issuer
 from smartlite.strict import nearest
 
@@ -23,7 +24,7 @@ _PREFIX = "SMARTLITE_"
 _Port = Annotated[int, Field(ge=1, le=65535)]
 
 
-class Settings(BaseSettings):
+class Settings(FileSettings):
     """The platform's settings; each field is the environment variable ``SMARTLITE_<FIELD>``."""
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, hide_input_in_errors=True)
@@ -143,21 +144,6 @@ class Settings(BaseSettings):
     runs_keep_days: Annotated[int, Field(ge=0)] = 30
     """Days that runs stay after their end, with their media; 0: for ever. One that was replayed stays as long as the
     replay."""
-
-    file_max_bytes: Annotated[int, Field(ge=1024)] = 512 * 1024 * 1024
-    """Largest file that somebody may upload to keep it (``/v1/files``), in bytes."""
-    file_max_bytes_per_user: Annotated[int, Field(ge=1024)] = 10 * 1024 * 1024 * 1024
-    """Bytes of files that are kept for one user."""
-    batches_per_replica: Annotated[int, Field(ge=0, le=100)] = 2
-    """Batches that one pipeline replica works on at the same time; 0: none."""
-    batch_parallel_requests: Annotated[int, Field(ge=1, le=64)] = 4
-    """Requests of one batch that are answered at the same time."""
-    batch_max_requests: Annotated[int, Field(ge=1, le=1_000_000)] = 50_000
-    """Lines that the input of one batch may have."""
-    batch_max_input_bytes: Annotated[int, Field(ge=1024)] = 200 * 1024 * 1024
-    """Largest input of a batch, in bytes."""
-    batch_max_open_per_user: Annotated[int, Field(ge=1)] = 100
-    """Batches of one user that have not ended; the next gets 429."""
 
     prices: Path | None = None
     """A YAML file with what use costs, see docs/usage.md; none: everything costs nothing."""

@@ -9,6 +9,7 @@ import typer
 
 from smartlite import __version__
 from smartlite.cli.ask import ask
+from smartlite.cli.batches import batches
 from smartlite.cli.chat import chat
 from smartlite.cli.doctor import doctor
 from smartlite.cli.encryption_keys import encryption_keys
@@ -45,6 +46,7 @@ app.add_typer(oauth_clients, name="oauth-clients")
 app.add_typer(encryption_keys, name="encryption-keys")
 app.add_typer(quotas, name="quotas")
 app.add_typer(pipelines, name="pipelines")
+app.add_typer(batches, name="batches")
 app.command("usage")(usage)
 app.command("requests")(requests)
 app.command("transcribe")(transcribe)

@@ -21,13 +21,15 @@ from smartlite.jobs.batch_lines import lines
 from smartlite.jobs.batch_output import OutputMaker
 from smartlite.jobs.files import Files
 from smartlite.jobs.gateway_calls import GatewayCalls
-from smartlite.jobs.shift import USUAL_TIMING, Shift, Timing
+from smartlite.jobs.shift import Shift, Timing
 from smartlite.storage import batch_queue, batches
 from smartlite.storage.batch_queue import BatchClaim
 from smartlite.storage.blobs import BlobStore
 from smartlite.storage.database import Database, retried
 
 USUAL_PACE: Final = Pace()
+BATCH_TIMING: Final = Timing(poll_s=1.0)
+"""Nobody waits for a batch to begin at once."""
 _LEFT_AT_ONCE: Final = 100
 
 _logger = logging.getLogger(__name__)
@@ -57,7 +59,7 @@ class BatchWorker:
         limits: BatchLimits = USUAL_LIMITS,
         pace: Pace = USUAL_PACE,
         slots: int = 2,
-        timing: Timing = USUAL_TIMING,
+        timing: Timing = BATCH_TIMING,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.id = new_id("worker")

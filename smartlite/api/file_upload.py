@@ -1,6 +1,7 @@
 """An upload that is stored while it comes, and left behind by nobody. Must not know any route."""
 
 import asyncio
+import logging
 
 from starlette.requests import Request
 
@@ -10,12 +11,13 @@ from smartlite.api.multipart import read_streamed
 from smartlite.api.run_request import content_type_of
 from smartlite.api.schemas.files import FileForm
 from smartlite.domain.files import BATCH_EXPIRY_S, FilePurpose, StoredFile
-from smartlite.errors import InvalidRequest, RequestTooLarge
+from smartlite.errors import InvalidRequest, RequestTooLarge, SmartLiteError
 from smartlite.jobs.files import Files, NewFile, Upload
 
 _FORM_BYTES = 64 * 1024
 """What a form has beside its file."""
 _UNNAMED = "file"
+_logger = logging.getLogger(__name__)
 
 
 async def receive_file(request: Request, files: Files, new: NewFile, max_bytes: int) -> StoredFile:
@@ -64,8 +66,12 @@ class _Receiver:
         return await self._files.finish(closed)
 
     async def discard(self) -> None:
-        if self._upload is not None:
+        if self._upload is None:
+            return
+        try:
             await self._upload.discard()
+        except SmartLiteError as error:  # it is removed when uploads that were given up are
+            _logger.warning("an upload is left behind", extra={"file": self._upload.id, "reason": error.message})
 
     async def _take(self, data: bytes) -> None:
         if self._upload is None:

@@ -102,7 +102,7 @@ class Answers:
     async def _body(self, batch: Batch, number: int, custom_id: str, answer: StoredAnswer) -> tuple[Any, BatchUsage]:
         content_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
         if content_type == "application/json":
-            body = json.loads(answer.body)
+            body = _json(answer.body)
             return body, _usage(body)
         if content_type.startswith("text/"):
             return answer.body.decode("utf-8", "replace"), NO_USAGE
@@ -160,6 +160,13 @@ def _output(batch: Batch, number: int, custom_id: str | None, response: Mapping[
         "error": error,
     }
     return json.dumps(line, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _json(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except ValueError:
+        return data.decode("utf-8", "replace")
 
 
 def _usage(body: Any) -> BatchUsage:

@@ -1,7 +1,8 @@
 """The input of a batch: its lines, and what is wrong with one. Must not know who answers, nor how that is kept."""
 
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -43,26 +44,29 @@ class LineFaulty(Exception):
         self.fault = fault
 
 
-async def lines(chunks: AsyncIterator[bytes], most_bytes: int, place: Place = START) -> AsyncGenerator[Line, None]:
+async def lines(
+    chunks: AsyncGenerator[bytes, None], most_bytes: int, place: Place = START
+) -> AsyncGenerator[Line, None]:
     """The lines of an input from a place on, no more of one in memory than it may have.
 
     Args:
-        chunks: The bytes from that place on.
+        chunks: The bytes from that place on; closed with the lines.
         most_bytes: Of one line.
         place: Where they begin.
     """
     number, offset, held, length = place.line, place.offset, bytearray(), 0
-    async for chunk in chunks:
-        begin = 0
-        while (end := chunk.find(b"\n", begin)) >= 0:
-            _hold(held, chunk[begin:end], most_bytes)
-            number, offset, length = number + 1, offset + length + end - begin + 1, 0
-            if line := _line(held, number, most_bytes, offset):
-                yield line
-            held.clear()
-            begin = end + 1
-        _hold(held, chunk[begin:], most_bytes)
-        length += len(chunk) - begin
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            begin = 0
+            while (end := chunk.find(b"\n", begin)) >= 0:
+                _hold(held, chunk[begin:end], most_bytes)
+                number, offset, length = number + 1, offset + length + end - begin + 1, 0
+                if line := _line(held, number, most_bytes, offset):
+                    yield line
+                held.clear()
+                begin = end + 1
+            _hold(held, chunk[begin:], most_bytes)
+            length += len(chunk) - begin
     if line := _line(held, number + 1, most_bytes, offset + length):
         yield line
 

@@ -223,6 +223,8 @@ class BatchWorker:
 
         try:
             await retried(work)
+        except LeaseLost:
+            return  # another has it, or it has ended
         except SmartLiteError as error:
             _logger.warning("a batch was not given back", extra={"batch": claim.batch.id, "reason": error.message})
 

@@ -6,7 +6,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from smartlite.api.byte_range import PARTIAL, RANGE_HEADERS, part_of, tag_of, unsatisfiable
+from smartlite.api.byte_range import RANGE_HEADERS, part_of, tag_of, unsatisfiable
 from smartlite.api.byte_stream import byte_response
 from smartlite.api.file_access import file_of, whose
 from smartlite.api.file_upload import receive_file
@@ -28,7 +28,8 @@ MAX_LIMIT: Final = 10_000
 _READ: Final = [needs(Scope.FILES_READ)]
 _WRITE: Final = [needs(Scope.FILES_WRITE)]
 _ABSENT: Final = error_responses(400, 404)
-_BINARY: Final = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+_BINARY: Final = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
+"""Of the kind that their sender said."""
 _INERT: Final = "default-src 'none'; sandbox"
 """Of what somebody else made, should a browser show it."""
 
@@ -87,7 +88,7 @@ async def delete_file(file_id: str, services: ServicesDep, files: FilesDep, prin
     response_class=Response,
     responses={
         200: {"description": "The bytes.", "content": _BINARY},
-        **PARTIAL,
+        206: {"description": "The bytes that were asked for.", "content": _BINARY},
         **error_responses(400, 404, 416),
     },
     openapi_extra={"parameters": list(RANGE_HEADERS)},

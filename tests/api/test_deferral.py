@@ -13,6 +13,7 @@ from smartlite.api.app import create_app
 from smartlite.api.in_process import InProcessGateway
 from smartlite.api.services import Services
 from smartlite.auth.noted import Actor
+from smartlite.domain.limits import LimitKind, Quota
 from smartlite.domain.metering import HistoryQuery
 from smartlite.domain.pipelines import RunState
 from tests.api.pipelined import FIXED, Kitchen, a_kitchen, nobody
@@ -233,3 +234,15 @@ async def test_sent_again_with_its_idempotency_key_it_is_the_same_run(services: 
             first, again = [await client.post("/v1/chat/completions", json=CHAT, headers=headers) for _ in range(2)]
         assert (first.status_code, again.status_code) == (202, 202)
         assert first.headers["location"] == again.headers["location"]
+
+
+async def test_a_limit_is_taken_when_the_work_is_done_and_refuses_what_does_not_fit_now(kitchen: Kitchen) -> None:
+    quota = Quota("", "user", kitchen.users["zoe"], LimitKind.CHARACTERS, 10)
+    await kitchen.platform.quotas.put(Actor(None), quota)
+    await kitchen.works.worker.close()
+    first, second = [await later(kitchen, "zoe", "/audio/speech", json=SPEECH) for _ in range(2)]
+    assert (first.status_code, second.status_code) == (202, 202)
+    kitchen.works.worker.begin()
+    await kitchen.works.runs.wait(first.json()["id"], 20)
+    refused = await later(kitchen, "zoe", "/audio/speech", json=SPEECH)
+    assert (refused.status_code, refused.headers["x-should-retry"]) == (429, "true")

@@ -69,7 +69,8 @@ async def events_of(database: Database, run_id: str) -> list[tuple[int, str]]:
 
 
 async def test_a_run_comes_back_as_it_was_added(database: Database) -> None:
-    run = await added(database, a_run(organization_id="org_1", priority=3, replay_of="run_0"))
+    credential = {"key_id": "key_1", "scopes": frozenset({"llm:chat", "asr:transcribe:small"})}
+    run = await added(database, a_run(organization_id="org_1", priority=3, replay_of="run_0", **credential))
     async with database.reading() as session:
         assert await runs.get(session, run.id) == run
         assert await runs.source_of(session, run.id) == "name: notes"

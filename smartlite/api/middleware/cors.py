@@ -32,18 +32,26 @@ ALLOW_HEADERS: Final = (
     "Authorization",
     "Content-Type",
     "Idempotency-Key",
+    "If-Range",
     "OpenAI-Beta",
     "OpenAI-Organization",
     "OpenAI-Project",
+    "Prefer",
+    "Range",
     "X-Request-ID",
     *(f"X-Stainless-{name}" for name in _STAINLESS),
 )
-"""What official clients send from browsers."""
+"""What official clients send from browsers, and what asks for a part of an answer or for a later one."""
 EXPOSE_HEADERS: Final = (
+    "Accept-Ranges",
+    "Content-Range",
+    "ETag",
     "Idempotency-Kept",
     "Idempotent-Replayed",
+    "Location",
     "OpenAI-Processing-MS",
     "OpenAI-Version",
+    "Preference-Applied",
     "Retry-After",
     "Server-Timing",
     *(

@@ -196,3 +196,7 @@ def test_a_task_that_no_model_does_is_told_and_without_a_catalog_is_not() -> Non
 
 def test_the_python_kind_takes_any_field() -> None:
     checked(of_steps("- {id: a, uses: python, with: {entry_point: x, anything: [1]}}\n"))
+
+
+def test_no_document_asks_the_gateway_itself() -> None:
+    assert "gateway.request" in refused(of_steps("- {id: a, uses: gateway.request, with: {path: /v1/models}}\n"))

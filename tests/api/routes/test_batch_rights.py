@@ -75,6 +75,28 @@ async def test_a_key_for_one_model_asks_no_other_in_a_batch(kitchen: Kitchen) ->
     assert told["response"]["status_code"] == 403
 
 
+KEEPING = """name: keeping
+inputs:
+  media: {type: file}
+steps:
+  - id: greet
+    uses: text.template
+    with: {template: "Hello"}
+outputs:
+  media: ${{ inputs.media }}
+"""
+
+
+async def test_a_file_that_is_kept_is_an_input_of_a_run(kitchen: Kitchen) -> None:
+    file = await kitchen.works.add_file(kitchen.users["ana"])
+    await kitchen("ana", "POST", "/pipelines", 201, KEEPING)
+    run = await kitchen.run("ana", "keeping", media={"file_id": file})
+    address = run["outputs"]["media"]["$media"]["url"].removeprefix("/v1")
+    assert (await kitchen.ask("ana", "GET", address)).content == b"{}"
+    other = await kitchen.works.add_file(kitchen.users["ben"])
+    await kitchen("ana", "POST", "/pipelines/keeping/runs", 404, {"inputs": {"media": {"file_id": other}}})
+
+
 async def test_a_batch_needs_the_right_to_what_its_lines_ask(kitchen: Kitchen) -> None:
     scopes = ["files:write", "batches:write", "llm:embed"]
     key = await kitchen("ana", "POST", "/api-keys", 201, {"name": "narrow", "scopes": scopes})

@@ -91,6 +91,8 @@ class IngressDeployment:
             pipelines=works.pipelines,
             runs=works.runs,
             media=works.media,
+            files=works.files,
+            batches=works.batches,
             retention=works.retention,
             prompts=works.prompts,
             conversations=works.conversations,

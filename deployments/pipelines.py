@@ -2,7 +2,9 @@
 
 from smartlite.config import Settings
 from smartlite.domain.models import ModelDirectory
+from smartlite.jobs.batches import Batches
 from smartlite.jobs.conversations import Conversations
+from smartlite.jobs.files import Files
 from smartlite.jobs.pipelines import Pipelines, checking, read_saved
 from smartlite.jobs.prompts import Prompts
 from smartlite.jobs.run_retention import RunRetention
@@ -30,4 +32,6 @@ class ReplicaPipelines:
             most=settings.pipeline_max_queued,
         )
         self.media = BlobStore(open_objects(settings), cipher)
+        self.files = Files(database, self.media, settings.file_max_bytes_per_user)
+        self.batches = Batches(database, settings.batch_max_open_per_user)
         self.retention = RunRetention(database, self.media)

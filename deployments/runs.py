@@ -8,6 +8,7 @@ from typing import Final
 
 from ray import serve
 
+from deployments.batches import ReplicaBatches
 from deployments.gateway import open_gateway
 from deployments.handles import RemoteASR, RemoteLLM, RemoteStage, RemoteTTS, Route
 from deployments.limits import open_limits
@@ -78,6 +79,18 @@ class ReplicaRuns:
         limits = open_limits(settings, self._metering, QuotaBook(self._database)) if self._metering else None
         asr, llm, tts = self._stages(settings, routes, limits)
         prompts = Prompts(self._database)
+        gateway = open_gateway(
+            settings,
+            models,
+            routes,
+            self._board,
+            self._database,
+            self._blobs,
+            self._metering,
+            limits,
+            prompts,
+            Conversations(self._database, cipher),
+        )
         means = Means(
             asr=asr,
             llm=llm,
@@ -88,19 +101,9 @@ class ReplicaRuns:
             http=GuardedClient(AllowedHosts(settings.pipeline_http_hosts)),
             find_pipeline=self._find,
             find_prompt=find_prompt(prompts),
-            gateway=open_gateway(
-                settings,
-                models,
-                routes,
-                self._board,
-                self._database,
-                self._blobs,
-                self._metering,
-                limits,
-                prompts,
-                Conversations(self._database, cipher),
-            ),
+            gateway=gateway,
         )
+        self._batches = ReplicaBatches(settings, self._database, self._blobs, gateway)
         self._keep_days = settings.runs_keep_days
         self._retention = RunRetention(self._database, self._blobs)
         self._purging: asyncio.Task[None] | None = None
@@ -114,6 +117,7 @@ class ReplicaRuns:
             self._metering.begin()
         if self._has_work:
             self._worker.begin()
+        self._batches.begin()
         if self._purging is None:
             self._purging = asyncio.create_task(self._purge_for_ever())
 
@@ -122,6 +126,7 @@ class ReplicaRuns:
         if self._purging is not None:
             self._purging.cancel()
             await asyncio.wait({self._purging})
+        await self._batches.close()
         await self._worker.close()
         await self._codec.close()
         self._blobs.close()

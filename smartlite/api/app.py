@@ -17,11 +17,13 @@ from smartlite.api.middleware import HEALTH_PATHS, PUBLIC_PATHS, middleware_stac
 from smartlite.api.middleware.deferral import DEFERRED_PATHS
 from smartlite.api.routes import (
     auth,
+    batches,
     chat,
     contents,
     conversation_items,
     conversations,
     embeddings,
+    files,
     health,
     identity,
     key_rotation,
@@ -78,6 +80,8 @@ ROUTERS_OF: Final[dict[str, dict[str, tuple[APIRouter, ...]]]] = {
     "prompts": {"/v1": (prompts.router, prompt_versions.router)},
     "conversations": {"/v1": (conversations.router, conversation_items.router)},
     "runs": {"/v1": (pipeline_runs.router, runs.router, run_data.router, run_results.router)},
+    "files": {"/v1": (files.router,)},
+    "batches": {"/v1": (batches.router,)},
 }
 """Likewise, by the field of ``Services`` without which they are not served."""
 

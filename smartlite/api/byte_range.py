@@ -48,17 +48,33 @@ def ranged_response(request: Request, data: bytes, name: str, media_type: str, h
         media_type: Of the whole.
         headers: What is sent besides.
     """
-    tag = f'"{hashlib.sha256(name.encode()).hexdigest()[:32]}"'
+    tag = tag_of(name)
     told = {**headers, "accept-ranges": "bytes", "etag": tag}
-    asked = _asked(request, tag)
-    if asked is None:
+    part = part_of(request, tag, len(data))
+    if part is None:
         return Response(data, media_type=media_type, headers=told)
-    first, last = _placed(*asked, len(data))
+    first, last = part
     if first > last:
-        error = RangeNotSatisfiable(f"There are {len(data)} bytes, and none of those that were asked for.", "Range")
-        return error_response(error, {"content-range": f"bytes */{len(data)}"})
+        return unsatisfiable(len(data))
     told["content-range"] = f"bytes {first}-{last}/{len(data)}"
     return Response(data[first : last + 1], 206, told, media_type)
+
+
+def tag_of(name: str) -> str:
+    """The ``ETag`` of bytes that never change, of what no other bytes are called."""
+    return f'"{hashlib.sha256(name.encode()).hexdigest()[:32]}"'
+
+
+def part_of(request: Request, tag: str, size_bytes: int) -> tuple[int, int] | None:
+    """The first and the last byte that a request wants, which are none where the last comes first; None: the whole."""
+    asked = _asked(request, tag)
+    return None if asked is None else _placed(*asked, size_bytes)
+
+
+def unsatisfiable(size_bytes: int) -> Response:
+    """The answer where there is none of the bytes that were asked for."""
+    error = RangeNotSatisfiable(f"There are {size_bytes} bytes, and none of those that were asked for.", "Range")
+    return error_response(error, {"content-range": f"bytes */{size_bytes}"})
 
 
 def _asked(request: Request, tag: str) -> tuple[str, str] | None:

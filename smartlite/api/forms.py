@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from smartlite.api.field_errors import error_of_fields
-from smartlite.api.multipart import FILE_FIELD
+from smartlite.api.form_reader import FILE_FIELD
 from smartlite.errors import InvalidRequest
 from smartlite.strict import nested_model
 

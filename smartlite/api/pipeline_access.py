@@ -37,7 +37,7 @@ async def pipeline_of(services: Services, principal: Principal, reference: str, 
     assert services.pipelines is not None  # noqa: S101 - routes that ask are served only with them
     found = await services.pipelines.find(reference, owner_of(principal))
     if found is None or not is_built_in(found.id):
-        await _decide(services, principal, PIPELINE, reference, None if found is None else of_pipeline(found), access)
+        await decide_on(services, principal, PIPELINE, reference, None if found is None else of_pipeline(found), access)
     if found is None:
         raise missing(PIPELINE, reference)
     return found
@@ -63,15 +63,25 @@ async def run_of(services: Services, principal: Principal, run_id: str, access: 
     try:
         found = await services.runs.get(run_id)
     except NotFound:
-        await _decide(services, principal, RUN, run_id, None, access)
+        await decide_on(services, principal, RUN, run_id, None, access)
         raise missing(RUN, run_id) from None
-    await _decide(services, principal, RUN, run_id, of_run(found), access)
+    await decide_on(services, principal, RUN, run_id, of_run(found), access)
     return found
 
 
-async def _decide(
+async def decide_on(
     services: Services, principal: Principal, kind: str, reference: str, found: Resource | None, access: Access
 ) -> None:
+    """Return if the principal may; raise what ``pipeline_of`` does.
+
+    Args:
+        services: What knows with whom it is shared.
+        principal: Who asks.
+        kind: Of ``resources``.
+        reference: How it was asked for.
+        found: None: there is none.
+        access: What for.
+    """
     if services.identity is None:
         if found is None:
             raise missing(kind, reference)

@@ -17,6 +17,8 @@ _KEY: Final = "probe"
 class Reached(Unavailable):
     """The request got as far as a model; nobody is told."""
 
+    code = "model_reached"
+
 
 class Probe:
     """Every stage, none of which works."""

@@ -8,7 +8,9 @@ from typing import Final
 
 from smartlite.api.services import Services
 from smartlite.auth.policies import Resource, missing
+from smartlite.domain.batches import Batch
 from smartlite.domain.conversations import Conversation
+from smartlite.domain.files import StoredFile
 from smartlite.domain.metering import RequestRecord
 from smartlite.domain.pipelines import Pipeline, Run
 from smartlite.domain.prompts import Prompt
@@ -20,6 +22,8 @@ PIPELINE: Final = "pipeline"
 RUN: Final = "run"
 PROMPT: Final = "prompt"
 CONVERSATION: Final = "conversation"
+FILE: Final = "file"
+BATCH: Final = "batch"
 
 Find = Callable[[Services, str], Awaitable[Resource | None]]
 """From an id to the thing without its shares; None where there is none."""
@@ -48,6 +52,16 @@ def of_prompt(prompt: Prompt) -> Resource:
 def of_conversation(conversation: Conversation) -> Resource:
     """A conversation, likewise."""
     return Resource(CONVERSATION, conversation.id, conversation.owner_id, conversation.organization_id)
+
+
+def of_file(file: StoredFile) -> Resource:
+    """A file, likewise."""
+    return Resource(FILE, file.id, file.owner_id, file.organization_id)
+
+
+def of_batch(batch: Batch) -> Resource:
+    """A batch, likewise; its files are another matter."""
+    return Resource(BATCH, batch.id, batch.user_id, batch.organization_id)
 
 
 async def _find_request(services: Services, record_id: str) -> Resource | None:
@@ -79,12 +93,24 @@ async def _find_conversation(services: Services, conversation_id: str) -> Resour
     return None if found is None else of_conversation(found)
 
 
+async def _find_file(services: Services, file_id: str) -> Resource | None:
+    found = None if services.files is None else await services.files.get(file_id)
+    return None if found is None else of_file(found)
+
+
+async def _find_batch(services: Services, batch_id: str) -> Resource | None:
+    found = None if services.batches is None else await services.batches.get(batch_id)
+    return None if found is None else of_batch(found)
+
+
 FINDERS: Final[Mapping[str, Find]] = {
     REQUEST: _find_request,
     PIPELINE: _find_pipeline,
     RUN: _find_run,
     PROMPT: _find_prompt,
     CONVERSATION: _find_conversation,
+    FILE: _find_file,
+    BATCH: _find_batch,
 }
 """By kind."""
 

@@ -11,8 +11,9 @@ from pydantic import ValidationError
 from starlette.requests import Request
 
 from smartlite.api.field_errors import error_of_fields
+from smartlite.api.form_reader import UploadedFile
 from smartlite.api.json_body import parse_json, read_json
-from smartlite.api.multipart import UploadedFile, read_files
+from smartlite.api.multipart import read_files
 from smartlite.api.schemas.runs import NewRun
 from smartlite.domain.pipelines import JSON, InputSpec, MediaRef
 from smartlite.errors import AudioEmpty, InvalidRequest
@@ -69,7 +70,7 @@ def media_of(asked: AskedRun, specs: Mapping[str, InputSpec], run_id: str) -> di
         if spec.type == "audio" and not file.data:
             raise AudioEmpty(f"The file of the input '{shown}' is empty.", f"inputs.{shown}")
         key = f"{MEDIA_PREFIX}runs/{run_id}/inputs/{name}{_suffix(file)}"
-        found[name] = MediaRef(key, _content_type(file), len(file.data))
+        found[name] = MediaRef(key, content_type_of(file), len(file.data))
     return found
 
 
@@ -121,7 +122,8 @@ def _value(name: str, values: tuple[str, ...]) -> object:
     return _FLAGS.get(text, text) if name == "stream" else text
 
 
-def _content_type(file: UploadedFile) -> str:
+def content_type_of(file: UploadedFile) -> str:
+    """What kind of file it is, as its sender says, else as its name does."""
     said = file.content_type.partition(";")[0].strip().lower()
     if said != _UNKNOWN and _MEDIA_TYPE.fullmatch(said):
         return said

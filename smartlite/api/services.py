@@ -17,7 +17,9 @@ from smartlite.auth.rate_limit import Limits
 from smartlite.config import Settings
 from smartlite.domain.models import ModelDirectory
 from smartlite.domain.stages import ASRStage, EmbeddingStage, LLMStage, PipelineStage, StatusBoard, TTSStage
+from smartlite.jobs.batches import Batches
 from smartlite.jobs.conversations import Conversations
+from smartlite.jobs.files import Files
 from smartlite.jobs.pipelines import Pipelines
 from smartlite.jobs.prompts import Prompts
 from smartlite.jobs.run_retention import RunRetention
@@ -66,6 +68,10 @@ class Services:
     """Conversations that are kept; None: there are none."""
     media: BlobStore | None = None
     """Where the media of runs are; there wherever runs are."""
+    files: Files | None = None
+    """Files that users keep; None: there are none."""
+    batches: Batches | None = None
+    """Batches of requests; there only where files are."""
     retention: RunRetention | None = None
     """What removes runs; likewise."""
 
@@ -108,6 +114,8 @@ OrganizationsDep = Annotated[
 ]
 PipelinesDep = Annotated[Pipelines, Depends(_served(lambda services: services.pipelines))]
 RunsDep = Annotated[Runs, Depends(_served(lambda services: services.runs))]
+FilesDep = Annotated[Files, Depends(_served(lambda services: services.files))]
+BatchesDep = Annotated[Batches, Depends(_served(lambda services: services.batches))]
 RetentionDep = Annotated[RunRetention, Depends(_served(lambda services: services.retention))]
 PromptsDep = Annotated[Prompts, Depends(_served(lambda services: services.prompts))]
 ConversationsDep = Annotated[Conversations, Depends(_served(lambda services: services.conversations))]

@@ -62,6 +62,13 @@ class Scope(StrEnum):
     """Conversations that one may see."""
     CONVERSATIONS_WRITE = "conversations:write"
     """Likewise; and taking a turn in one."""
+    FILES_READ = "files:read"
+    """Files that one may see."""
+    FILES_WRITE = "files:write"
+    BATCHES_READ = "batches:read"
+    """Batches that one may see."""
+    BATCHES_WRITE = "batches:write"
+    """What the lines ask needs its own scope beside it."""
     RESOURCES_ADMIN = "resources:admin"
     """Everything that has an owner, whoever that is."""
 
@@ -81,6 +88,7 @@ INFERENCE: Final = frozenset(
 _PIPELINES: Final = frozenset({Scope.PIPELINES_READ, Scope.PIPELINES_WRITE, Scope.PIPELINES_RUN})
 _CONVERSATIONS: Final = frozenset({Scope.CONVERSATIONS_READ, Scope.CONVERSATIONS_WRITE})
 _PROMPTS: Final = frozenset({Scope.PROMPTS_READ, Scope.PROMPTS_WRITE})
+_FILES: Final = frozenset({Scope.FILES_READ, Scope.FILES_WRITE, Scope.BATCHES_READ, Scope.BATCHES_WRITE})
 
 BUILT_IN_ROLES: Final[Mapping[str, frozenset[Scope]]] = {
     "admin": frozenset(Scope),
@@ -88,15 +96,18 @@ BUILT_IN_ROLES: Final[Mapping[str, frozenset[Scope]]] = {
     | _PIPELINES
     | _PROMPTS
     | _CONVERSATIONS
+    | _FILES
     | {Scope.MODELS_READ, Scope.USERS_READ, Scope.AUDIT_READ, Scope.USAGE_READ, Scope.REQUESTS_READ, Scope.QUOTAS_READ}
     | {Scope.ORGS_READ},
     "developer": INFERENCE
     | _PIPELINES
     | _PROMPTS
     | _CONVERSATIONS
+    | _FILES
     | {Scope.MODELS_READ, Scope.KEYS_READ, Scope.KEYS_WRITE, Scope.OAUTH_READ, Scope.OAUTH_WRITE},
     "user": INFERENCE
     | _CONVERSATIONS
+    | _FILES
     | {Scope.MODELS_READ, Scope.PIPELINES_READ, Scope.PIPELINES_RUN, Scope.PROMPTS_READ},
     "viewer": frozenset({Scope.MODELS_READ}),
 }

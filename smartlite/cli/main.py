@@ -9,6 +9,7 @@ import typer
 
 from smartlite import __version__
 from smartlite.cli.ask import ask
+from smartlite.cli.batches import batches
 from smartlite.cli.chat import chat
 from smartlite.cli.conversations import conversations
 from smartlite.cli.doctor import doctor
@@ -49,6 +50,7 @@ app.add_typer(quotas, name="quotas")
 app.add_typer(pipelines, name="pipelines")
 app.add_typer(prompts, name="prompts")
 app.add_typer(conversations, name="conversations")
+app.add_typer(batches, name="batches")
 app.command("usage")(usage)
 app.command("requests")(requests)
 app.command("transcribe")(transcribe)

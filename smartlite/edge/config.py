@@ -32,6 +32,8 @@ REPLICA_HOST = "127.0.0.1"
 _MAX_CONNECTIONS = 4096
 _STATUSES = (400, 404, 405, 408, 413, 500, 502, 503, 504)
 _INSTANCE = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_FORM_BYTES = 64 * 1024
+"""What a form has beside its file."""
 # Columns of `show servers state` of HAProxy 2.8; operational state 0 is "stopped", check state 6 "enabled".
 _STATE_HEADER = """1
 # be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight \
@@ -76,6 +78,7 @@ def write_config(directory: Path, settings: Settings, instance: str) -> Path:
         instance=instance,
         lua_file=lua_file,
         max_connections=_max_connections(),
+        max_file_bytes=settings.file_max_bytes + _FORM_BYTES,
         max_upload_bytes=settings.max_upload_bytes,
         pure_post_routes=" ".join(PURE_POST_ROUTES),
         replica_connections=replica_connections(settings.max_concurrent_requests),

@@ -7,7 +7,7 @@ Must not know who raises or who renders. The tree, with the status that each bra
     │   ├── InvalidRequest        400: InvalidJSON, InvalidMultipart, MissingParameter, InvalidType,
     │   │                              UnsupportedParameter, TextEmpty, TextTooLong, ContextLengthExceeded,
     │   │                              VoiceNotFound, AudioEmpty, AlreadyExists, InvalidGrant,
-    │   │                              InvalidIdempotencyKey, PipelineInvalid, PromptInvalid,
+    │   │                              InvalidIdempotencyKey, PipelineInvalid, PromptInvalid, FileInUse,
     │   │                              UnauthorizedClient, UnsupportedGrantType, UnsupportedResponseType,
     │   │                              InvalidScope, AccessDenied, ExternalSignInFailed
     │   ├── Unauthorized          401: SignInRefused, InvalidClient, OrganizationMismatch
@@ -20,7 +20,7 @@ Must not know who raises or who renders. The tree, with the status that each bra
     │   ├── LastOwner             409
     │   ├── RunBusy               409
     │   ├── RunUnanswered         409
-    │   ├── RequestTooLarge       413: AudioTooLong, AudioTooLarge
+    │   ├── RequestTooLarge       413: AudioTooLong, AudioTooLarge, FileStorageFull
     │   ├── UnsupportedMediaType  415
     │   ├── RangeNotSatisfiable   416
     │   ├── HostNotAllowed        421
@@ -28,7 +28,7 @@ Must not know who raises or who renders. The tree, with the status that each bra
     │                                  ChannelsUnsupported, NoSpeech, PasswordRefused,
     │                                  IdempotencyKeyReused
     ├── HTTPRequestRefused        424
-    ├── Overloaded                429: TooManySignIns, RunQueueFull
+    ├── Overloaded                429: TooManySignIns, RunQueueFull, BatchQueueFull
     ├── RateLimited               429: TokensLimited, AudioLimited, CharactersLimited, QuotaExceeded
     ├── EngineFailed              500
     ├── LeaseLost                 500
@@ -54,6 +54,8 @@ from smartlite.errors.client import (
     ClientError,
     ContextLengthExceeded,
     ConversationBusy,
+    FileInUse,
+    FileStorageFull,
     HostNotAllowed,
     IdempotencyInProgress,
     IdempotencyKeyReused,
@@ -103,6 +105,7 @@ from smartlite.errors.oauth import (
 )
 from smartlite.errors.server import (
     AudioLimited,
+    BatchQueueFull,
     CharactersLimited,
     ChecksumMismatch,
     ConfigurationError,
@@ -138,6 +141,7 @@ __all__ = [
     "AudioNotFinite",
     "AudioTooLarge",
     "AudioTooLong",
+    "BatchQueueFull",
     "ChannelsUnsupported",
     "CharactersLimited",
     "ChecksumMismatch",
@@ -151,6 +155,8 @@ __all__ = [
     "EngineFailed",
     "ExternalSignInFailed",
     "ExternalSignInRefused",
+    "FileInUse",
+    "FileStorageFull",
     "HTTPRequestFailed",
     "HTTPRequestRefused",
     "HostNotAllowed",

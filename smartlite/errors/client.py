@@ -101,6 +101,12 @@ class InvalidGrant(InvalidRequest):
     code = "invalid_grant"
 
 
+class FileInUse(InvalidRequest):
+    """A batch still reads the file; 400 and not 409, which official clients send again."""
+
+    code = "file_in_use"
+
+
 class Unauthorized(ClientError):
     """No credential was sent, or none that is valid."""
 
@@ -202,6 +208,12 @@ class RequestTooLarge(ClientError):
 
     status_code = 413
     code = "request_too_large"
+
+
+class FileStorageFull(RequestTooLarge):
+    """As many bytes of files are kept for this user as may be."""
+
+    code = "file_storage_full"
 
 
 class AudioTooLong(RequestTooLarge):

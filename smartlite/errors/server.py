@@ -61,6 +61,13 @@ class RunQueueFull(Overloaded):
     retry_after_s = 5
 
 
+class BatchQueueFull(Overloaded):
+    """As many batches of this user have not ended as may."""
+
+    code = "batch_queue_full"
+    retry_after_s = 30
+
+
 class LeaseLost(SmartLiteError):
     """Another worker has this run now, or it has ended; whoever is told stops and changes nothing."""
 

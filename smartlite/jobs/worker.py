@@ -4,18 +4,17 @@ Killed at any moment it loses nothing: its leases end, and others go on from the
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from smartlite.domain.ids import new_id
 from smartlite.domain.pipelines import Document, Happening, Run, RunError, RunState
-from smartlite.errors import DatabaseUnavailable, LeaseLost, SmartLiteError
+from smartlite.errors import LeaseLost, SmartLiteError
 from smartlite.jobs.metering import within
 from smartlite.jobs.run_log import StoredRunLog
+from smartlite.jobs.shift import USUAL_TIMING, Shift, Timing
 from smartlite.pipeline.execution.executor import Executor
 from smartlite.pipeline.execution.failures import to_run_error
 from smartlite.pipeline.execution.ports import Entry, Objects, Outcome
@@ -23,26 +22,10 @@ from smartlite.storage import run_queue
 from smartlite.storage.database import Database, retried
 from smartlite.storage.run_queue import Claim, Lease
 
-LEASE_S: Final = 10.0
-RENEW_S: Final = 3.0
-POLL_S: Final = 0.2
-AWAY_S: Final = 2.0
-_CANCEL_AGAIN_S: Final = 0.5
 _MAX_CLAIMS: Final = 100
 """A run that so many workers had has ended some of them: nobody takes it any more."""
 
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """How often a worker looks, and how long a run is its own."""
-
-    lease_s: float = LEASE_S
-    renew_s: float = RENEW_S
-    poll_s: float = POLL_S
-    away_s: float = AWAY_S
-    """Between two looks at a database that is away."""
 
 
 class Worker:
@@ -65,7 +48,7 @@ class Worker:
         read: Callable[[str], Document],
         open_objects: Callable[[Run], Objects],
         slots: int = 4,
-        timing: Timing = Timing(),
+        timing: Timing = USUAL_TIMING,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.id = new_id("worker")
@@ -73,54 +56,21 @@ class Worker:
         self._executor = executor
         self._read = read
         self._open_objects = open_objects
-        self._slots = slots
         self._timing = timing
         self._clock = clock
-        self._woken = asyncio.Event()
-        self._is_closing = False
-        self._working: dict[asyncio.Task[None], Lease] = {}
-        self._loops: list[asyncio.Task[None]] = []
+        self._shift = Shift("run", self._claim, self._work, self._renew, slots, timing)
 
     def begin(self) -> None:
         """Start to work, once an event loop runs; nothing where it works already."""
-        if not self._loops:
-            self._is_closing = False
-            self._loops = [asyncio.create_task(work) for work in (self._claim_for_ever(), self._renew_for_ever())]
+        self._shift.begin()
 
     def wake(self) -> None:
         """Say that there may be a run to claim."""
-        self._woken.set()
+        self._shift.wake()
 
     async def close(self) -> None:
         """Stop, and give the runs back to those who go on with them."""
-        self._is_closing = True
-        loops, self._loops = self._loops, []
-        pending: set[asyncio.Task[None]] = {*loops, *self._working}
-        while pending:
-            for task in pending:
-                task.cancel()
-            # Again and again: a driver may take being cancelled for a connection that was lost.
-            _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_S)
-
-    async def _claim_for_ever(self) -> None:
-        is_away = False
-        while not self._is_closing:
-            self._woken.clear()
-            pause_s = self._timing.poll_s
-            try:
-                while len(self._working) < self._slots and (claim := await self._claim()) is not None:
-                    self._start(claim)
-                is_away = False
-            except DatabaseUnavailable as error:
-                if not is_away:
-                    _logger.warning("no run can be claimed", extra={"reason": error.message})
-                is_away, pause_s = True, self._timing.away_s
-            except Exception:
-                _logger.exception("no run can be claimed")
-                pause_s = self._timing.away_s
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause_s):
-                    await self._woken.wait()
+        await self._shift.close()
 
     async def _claim(self) -> Claim | None:
         async with self._database.reading() as session:
@@ -134,15 +84,6 @@ class Worker:
                 return await run_queue.claim(session, found, self.id, now, self._lease_until(now))
 
         return await retried(work)
-
-    def _start(self, claim: Claim) -> None:
-        task = asyncio.create_task(self._work(claim))
-        self._working[task] = claim.lease
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._working.pop(task, None)
-        self._woken.set()
 
     async def _work(self, claim: Claim) -> None:
         objects = self._open_objects(claim.run)
@@ -195,24 +136,12 @@ class Worker:
         except SmartLiteError as error:
             _logger.warning("a run was not given back", extra={"run": lease.run_id, "reason": error.message})
 
-    async def _renew_for_ever(self) -> None:
-        while not self._is_closing:
-            await asyncio.sleep(self._timing.renew_s)
-            await asyncio.gather(*(self._keep(task, lease) for task, lease in list(self._working.items())))
+    async def _renew(self, claim: Claim) -> None:
+        async def work() -> None:
+            async with self._database.writing() as session:
+                await run_queue.renew(session, claim.lease, self._lease_until(self._clock()))
 
-    async def _keep(self, task: asyncio.Task[None], lease: Lease) -> None:
-        try:
-            await retried(lambda: self._renew(lease))
-        except LeaseLost:
-            task.cancel()
-        except DatabaseUnavailable as error:
-            _logger.warning("a lease was not renewed", extra={"run": lease.run_id, "reason": error.message})
-        except Exception:
-            _logger.exception("a lease was not renewed", extra={"run": lease.run_id})
-
-    async def _renew(self, lease: Lease) -> None:
-        async with self._database.writing() as session:
-            await run_queue.renew(session, lease, self._lease_until(self._clock()))
+        await retried(work)
 
     def _lease_until(self, now: datetime) -> datetime:
         return now + timedelta(seconds=self._timing.lease_s)

@@ -13,13 +13,20 @@ from smartlite.api.in_process import InProcessGateway
 from smartlite.api.services import Services
 from smartlite.domain.asr import Transcript
 from smartlite.domain.audio import AudioChunk, AudioFormat, EncodedAudio
+from smartlite.domain.batches import BatchEndpoint
 from smartlite.domain.conversations import ItemContent, Truncation
+from smartlite.domain.files import FilePurpose
 from smartlite.domain.models import ModelDirectory
 from smartlite.domain.pipelines import Run
 from smartlite.domain.principal import Principal
 from smartlite.domain.prompts import PromptTemplate
 from smartlite.errors import HTTPRequestRefused
+from smartlite.jobs.batch_answering import Pace
+from smartlite.jobs.batch_checking import BatchLimits
+from smartlite.jobs.batch_worker import BatchWorker
+from smartlite.jobs.batches import Batches, NewBatch
 from smartlite.jobs.conversations import Conversations
+from smartlite.jobs.files import Files, NewFile
 from smartlite.jobs.gateway_calls import Caller, GatewayCalls, StoredAnswer, StoredRequest
 from smartlite.jobs.kinds import Means, step_runners
 from smartlite.jobs.media import TenantMedia, tenant_of
@@ -27,7 +34,8 @@ from smartlite.jobs.pipelines import Pipelines, checking, read_saved
 from smartlite.jobs.prompts import Prompts, find_prompt
 from smartlite.jobs.run_retention import RunRetention
 from smartlite.jobs.runs import Runs, Submission
-from smartlite.jobs.worker import Timing, Worker
+from smartlite.jobs.shift import Timing
+from smartlite.jobs.worker import Worker
 from smartlite.pipeline.builtin import builtin_documents
 from smartlite.pipeline.execution.executor import Executor
 from smartlite.pipeline.steps.ports import HTTPAnswer, HTTPRequest
@@ -123,6 +131,8 @@ class Works:
             check_prompts=self.prompts.check_steps,
         )
         self.runs = Runs(database, read_saved, poll_s=0.01)
+        self.files = Files(database, self.blobs, 10**9)
+        self.batches = Batches(database)
         means = Means(
             services.asr,
             services.llm,
@@ -138,6 +148,11 @@ class Works:
         executor = Executor(step_runners(means), cancel_check_s=0.05)
         self.gateway: GatewayCalls = InProcessGateway(create_app(services), nobody, "gateway")
         """Answers requests that are runs; without authentication until another is put in its place."""
+        limits = BatchLimits(upload_bytes=10**6)
+        self.batch_worker = BatchWorker(
+            database, self.blobs, self.files, self, limits, Pace(flush_s=0), timing=Timing(poll_s=0.02)
+        )
+        """Works once it has begun."""
         self.worker = Worker(database, executor, read_saved, self.objects, timing=Timing(poll_s=0.02))
 
     async def call(self, request: StoredRequest, caller: Caller, run_id: str) -> StoredAnswer:
@@ -146,15 +161,20 @@ class Works:
 
     def added_to(self, services: Services) -> Services:
         """The same services, and these."""
-        return dataclasses.replace(
-            services,
-            pipelines=self.pipelines,
-            runs=self.runs,
-            media=self.blobs,
-            retention=self.retention,
-            prompts=self.prompts,
-            conversations=self.conversations,
-        )
+        return dataclasses.replace(services, **self._parts)
+
+    @property
+    def _parts(self) -> dict[str, Any]:
+        return {
+            "pipelines": self.pipelines,
+            "runs": self.runs,
+            "media": self.blobs,
+            "files": self.files,
+            "batches": self.batches,
+            "retention": self.retention,
+            "prompts": self.prompts,
+            "conversations": self.conversations,
+        }
 
     def objects(self, run: Run) -> TenantMedia:
         """The media of a run's tenant."""
@@ -184,7 +204,20 @@ class Works:
         await self.objects(run).put(f"media/{place}", b"Hello.")
         return run.id, place
 
+    async def add_file(self, owner_id: str, organization_id: str | None = None) -> str:
+        """One of somebody's, for a batch; its id."""
+        upload = await self.files.begin(NewFile(owner_id, organization_id))
+        await upload.write(b"{}")
+        closed = await upload.close("requests.jsonl", "application/jsonl", FilePurpose.BATCH, None)
+        return (await self.files.finish(closed)).id
+
+    async def add_batch(self, owner_id: str, organization_id: str | None = None) -> str:
+        """One of somebody's that nobody works on; its id."""
+        new = NewBatch(Caller(owner_id, organization_id), BatchEndpoint.CHAT, "file_0")
+        return (await self.batches.add(new)).id
+
     async def close(self) -> None:
+        await self.batch_worker.close()
         await self.worker.close()
         self.blobs.close()
 

@@ -242,6 +242,16 @@ class Tenants:
         run_id, place = await self.works.add_run(self.platform.users[owner], organization)
         return {"run_id": run_id, "key": place}
 
+    async def file_of(self, owner: str) -> dict[str, str]:
+        """Likewise."""
+        organization = self.organization_id if owner == "mate" else None
+        return {"file_id": await self.works.add_file(self.platform.users[owner], organization)}
+
+    async def batch_of(self, owner: str) -> dict[str, str]:
+        """Likewise."""
+        organization = self.organization_id if owner == "mate" else None
+        return {"batch_id": await self.works.add_batch(self.platform.users[owner], organization)}
+
     async def model_of(self, _: str) -> dict[str, str]:
         return {"model": "fake-llm"}
 

@@ -8,7 +8,8 @@ import pytest
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
-from smartlite.api.multipart import MultipartForm, clean_filename, read_form
+from smartlite.api.form_reader import clean_filename
+from smartlite.api.multipart import MultipartForm, read_form
 from smartlite.errors import (
     AudioEmpty,
     InvalidMultipart,

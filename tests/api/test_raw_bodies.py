@@ -50,6 +50,7 @@ WITH_JSON: Final = (
     "POST /v1/conversations",
     "POST /v1/conversations/{conversation_id}",
     "POST /v1/conversations/{conversation_id}/items",
+    "POST /v1/batches",
 )
 OPENAI: Final = WITH_JSON[:4]
 """In OpenAI's format, whose clients send fields that are newer than a server."""
@@ -61,7 +62,12 @@ WITH_FORM: Final = (
     "POST /v1/oauth/revoke",
     "POST /v1/oauth/introspect",
 )
-WITH_FILE: Final = ("POST /v1/audio/transcriptions", "POST /v1/audio/translations", "POST /v1/voice/turns")
+WITH_FILE: Final = (
+    "POST /v1/audio/transcriptions",
+    "POST /v1/audio/translations",
+    "POST /v1/voice/turns",
+    "POST /v1/files",
+)
 NOT_THERE: Final = ("response_id", "provider_id", "model", "version")
 GOOD_BODIES: Final[dict[str, dict[str, Any]]] = {
     "POST /v1/chat/completions": {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hello."}]},
@@ -96,6 +102,7 @@ GOOD_BODIES: Final[dict[str, dict[str, Any]]] = {
     "POST /v1/conversations": {},
     "POST /v1/conversations/{conversation_id}": {},
     "POST /v1/conversations/{conversation_id}/items": {"items": [{"role": "user", "content": "Hi."}]},
+    "POST /v1/batches": {"input_file_id": "file_x", "endpoint": "/v1/embeddings", "completion_window": "24h"},
     "POST /v1/oauth/clients": {"name": "Captions", "kind": "confidential", "scopes": ["models:read"]},
 }
 """With all that is needed, so that what is changed is at fault."""

@@ -176,6 +176,9 @@ class Whole:
                 "item_id": item_id,
                 "run_id": run_id,
                 "key": place,
+                "file_id": await self.works.add_file(me),
+                "input_file_id": await self.works.add_file(me),
+                "batch_id": await self.works.add_batch(me),
             },
         )
 

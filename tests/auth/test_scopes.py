@@ -63,33 +63,19 @@ def test_the_built_in_roles_are_these() -> None:
     assert {name: sorted(scopes - INFERENCE) for name, scopes in BUILT_IN_ROLES.items()} == {
         "admin": sorted(set(Scope) - INFERENCE),
         "operator": [
-            *(
-                "audit:read",
-                "conversations:read",
-                "conversations:write",
-                "models:read",
-                "orgs:read",
-                "pipelines:read",
-                "pipelines:run",
-                "pipelines:write",
-            ),
+            *("audit:read", "batches:read", "batches:write", "conversations:read", "conversations:write"),
+            *("files:read", "files:write", "models:read", "orgs:read"),
+            *("pipelines:read", "pipelines:run", "pipelines:write"),
             *("prompts:read", "prompts:write", "quotas:read", "requests:read", "usage:read", "users:read"),
         ],
         "developer": [
-            *(
-                "conversations:read",
-                "conversations:write",
-                "keys:read",
-                "keys:write",
-                "models:read",
-                "oauth:read",
-                "oauth:write",
-            ),
+            *("batches:read", "batches:write", "conversations:read", "conversations:write"),
+            *("files:read", "files:write", "keys:read", "keys:write", "models:read", "oauth:read", "oauth:write"),
             *("pipelines:read", "pipelines:run", "pipelines:write", "prompts:read", "prompts:write"),
         ],
         "user": [
-            *("conversations:read", "conversations:write", "models:read"),
-            *("pipelines:read", "pipelines:run", "prompts:read"),
+            *("batches:read", "batches:write", "conversations:read", "conversations:write"),
+            *("files:read", "files:write", "models:read", "pipelines:read", "pipelines:run", "prompts:read"),
         ],
         "viewer": ["models:read"],
     }

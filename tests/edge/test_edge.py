@@ -149,6 +149,20 @@ async def test_an_upload_of_exactly_the_limit_passes_whole(
     assert (answer.status_code, int(answer.text)) == (200, settings.max_upload_bytes)
 
 
+async def test_a_file_that_is_to_be_kept_may_be_larger(
+    settings: Settings, two_replicas, client: httpx.AsyncClient
+) -> None:
+    size = settings.max_upload_bytes * 2
+    answer = await client.post("/v1/files", content=bytes(size))
+    assert (answer.status_code, int(answer.text)) == (200, size)
+    head = f"POST /v1/files HTTP/1.1\r\nHost: a\r\nContent-Length: {settings.file_max_bytes * 2}\r\n\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", settings.port)
+    writer.write(head.encode())
+    raw = await asyncio.wait_for(reader.readuntil(b"}}"), 10)
+    await _close(writer)
+    assert raw.startswith(b"HTTP/1.1 413 ")
+
+
 async def test_a_header_that_drips_is_cut_off(settings: Settings, two_replicas) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", settings.port)
 

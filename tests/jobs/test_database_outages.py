@@ -8,7 +8,7 @@ import pytest
 
 from smartlite.domain.pipelines import JSON, RunState
 from smartlite.errors import DatabaseUnavailable
-from smartlite.jobs.worker import Timing
+from smartlite.jobs.shift import Timing
 from smartlite.pipeline.execution.kinds import StepContext
 from smartlite.storage.database import Database, WriteSession
 from tests.jobs.world import Office, asked

@@ -7,7 +7,7 @@ import pytest
 
 from smartlite.domain.pipelines import JSON, RunState, StepState
 from smartlite.errors import NotFound
-from smartlite.jobs.worker import Timing
+from smartlite.jobs.shift import Timing
 from smartlite.pipeline.execution.kinds import StepContext
 from tests.jobs.world import Office, asked
 

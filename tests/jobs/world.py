@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from smartlite.domain.pipelines import JSON, Document, Run
 from smartlite.errors import PipelineInvalid
 from smartlite.jobs.runs import Runs, Submission
-from smartlite.jobs.worker import Timing, Worker
+from smartlite.jobs.shift import Timing
+from smartlite.jobs.worker import Worker
 from smartlite.pipeline.execution.executor import Executor
 from smartlite.storage.database import Database
 from tests.pipeline.execution.world import MemoryObjects, Script, a_document, a_step

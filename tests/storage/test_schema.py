@@ -16,8 +16,10 @@ from sqlalchemy.engine import make_url
 
 from smartlite.domain.ids import new_id
 from smartlite.storage import (  # noqa: F401 - whoever is imported is compared
+    batches_tables,
     conversations_tables,
     encryption_tables,
+    files_tables,
     idempotency_tables,
     metering_tables,
     oauth_tables,
@@ -51,7 +53,7 @@ async def test_the_migrated_schema_is_that_of_the_tables(database: Database) -> 
 async def test_a_schema_has_no_revision_until_it_is_migrated(empty_database: Database) -> None:
     assert await current_revision(empty_database) is None
     await migrate(empty_database)
-    assert await current_revision(empty_database) == newest_revision() == "0011"
+    assert await current_revision(empty_database) == newest_revision() == "0012"
 
 
 async def test_two_that_migrate_at_the_same_time_both_find_it_done(empty_database: Database) -> None:

@@ -49,6 +49,12 @@ PUBLIC_PATHS: Final = frozenset(
 NO_FLAT_ROUTES: Final[Mapping[tuple[str, str], FlatRoute]] = {}
 
 
+STREAMED_PATHS: Final = frozenset({"/v1/files"})
+"""Where uploads are stored while they come, so that they may be larger than what is held."""
+FORM_BYTES: Final = 64 * 1024
+"""What a form has beside its file."""
+
+
 def middleware_stack(
     settings: Settings,
     prefixes: Sequence[str],
@@ -93,11 +99,16 @@ def middleware_stack(
             limit=settings.max_concurrent_requests,
             limit_bytes=settings.max_held_bytes,
             exempt_paths=HEALTH_PATHS,
+            streamed_paths=STREAMED_PATHS,
         ),
         *([] if limits is None else [Middleware(LimitsMiddleware, limits=limits, has_own_edge=settings.edge == "own")]),
         *_identity(prefixes, authenticator),
         Middleware(
-            BodyLimitMiddleware, max_json_bytes=settings.max_json_bytes, max_upload_bytes=settings.max_upload_bytes
+            BodyLimitMiddleware,
+            max_json_bytes=settings.max_json_bytes,
+            max_upload_bytes=settings.max_upload_bytes,
+            max_file_bytes=settings.file_max_bytes + FORM_BYTES,
+            streamed_paths=STREAMED_PATHS,
         ),
         *([] if keeper is None else [Middleware(IdempotencyMiddleware, keeper=keeper, prefixes=prefixes)]),
         *([] if requests is None else [Middleware(DeferralMiddleware, requests=requests)]),

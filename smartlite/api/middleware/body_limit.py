@@ -4,6 +4,7 @@ Must not know what is in the body.
 """
 
 import asyncio
+from collections.abc import Set
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,19 +19,35 @@ DRAIN_TIMEOUT_S: Final = 1.0
 
 
 class BodyLimitMiddleware:
-    """One limit for multipart forms, another for everything else; and no compressed bodies, which hide their size."""
+    """One limit for multipart forms, another for everything else; and no compressed bodies, which hide their size.
 
-    def __init__(self, app: ASGIApp, max_json_bytes: int, max_upload_bytes: int) -> None:
+    Args:
+        app: What is inside.
+        max_json_bytes: Of everything else.
+        max_upload_bytes: Of forms.
+        max_file_bytes: Of forms that are never held as a whole.
+        streamed_paths: Where those go to. With an Idempotency-Key they are held, and so bounded as others are.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        max_json_bytes: int,
+        max_upload_bytes: int,
+        max_file_bytes: int = 0,
+        streamed_paths: Set[str] = frozenset(),
+    ) -> None:
         self._app = app
         self._max_json_bytes = max_json_bytes
         self._max_upload_bytes = max_upload_bytes
+        self._max_file_bytes = max_file_bytes
+        self._streamed_paths = streamed_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        is_form = (header(scope, b"content-type") or "").lower().startswith("multipart/")
-        limit = self._max_upload_bytes if is_form else self._max_json_bytes
+        limit = self._limit_of(scope)
         try:
             _check_encoding(scope)
             _check_length(scope, limit)
@@ -52,6 +69,13 @@ class BodyLimitMiddleware:
             return message
 
         await self._app(scope, receive_and_count, send)
+
+    def _limit_of(self, scope: Scope) -> int:
+        if not (header(scope, b"content-type") or "").lower().startswith("multipart/"):
+            return self._max_json_bytes
+        if scope["path"] in self._streamed_paths and b"idempotency-key" not in headers_of(scope):
+            return self._max_file_bytes
+        return self._max_upload_bytes
 
 
 def _check_encoding(scope: Scope) -> None:

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from smartlite.api.kept_inputs import with_kept_files
 from smartlite.api.openapi import error_responses
 from smartlite.api.permissions import needs
 from smartlite.api.pipeline_access import owner_of, pipeline_of
@@ -44,6 +45,8 @@ async def start_run(
 ) -> Response:
     """With values for its inputs, or as a form with a file for each input that is audio or a file.
 
+    In JSON such an input may be `{"file_id": "file_..."}`, a file that you keep.
+
     It goes on whether its client stays or leaves. What its steps do needs the scopes that the same requests need.
     """
     found = await pipeline_of(services, principal, pipeline, Access.READ)
@@ -54,6 +57,7 @@ async def start_run(
     document = pipelines.document(version)
     check_steps(principal, document, services.models)
     run_id = new_id("run")
+    asked = await with_kept_files(services, principal, asked, document.inputs)
     refs = media_of(asked, document.inputs, run_id)
     submission = Submission(
         user_id=owner_of(principal),

@@ -87,6 +87,7 @@ class IngressDeployment:
             pipelines=works.pipelines,
             runs=works.runs,
             media=works.media,
+            webhooks=works.webhooks,
         )
 
     def __serve_build_asgi_app__(self) -> _App:

@@ -2,9 +2,12 @@
 
 from smartlite.config import Settings
 from smartlite.domain.models import ModelDirectory
+from smartlite.jobs.http_hosts import AllowedHosts
 from smartlite.jobs.pipelines import Pipelines, checking, read_saved
 from smartlite.jobs.runs import Runs
+from smartlite.jobs.webhooks import Webhooks
 from smartlite.pipeline.builtin import builtin_documents
+from smartlite.storage.bell import Bell
 from smartlite.storage.blobs import BlobStore
 from smartlite.storage.database import Database
 from smartlite.storage.encryption import Cipher
@@ -15,6 +18,7 @@ class ReplicaPipelines:
     """What one replica works with. Used in one event loop."""
 
     def __init__(self, settings: Settings, database: Database, cipher: Cipher, models: ModelDirectory) -> None:
+        bell = Bell(settings.redis_url.get_secret_value())
         self.pipelines = Pipelines(database, read_saved, checking(models), builtin_documents())
         self.runs = Runs(
             database,
@@ -22,4 +26,5 @@ class ReplicaPipelines:
             most_of_user=settings.pipeline_max_queued_per_user,
             most=settings.pipeline_max_queued,
         )
+        self.webhooks = Webhooks(database, cipher, AllowedHosts(settings.webhook_hosts), bell)
         self.media = BlobStore(open_objects(settings), cipher)

@@ -1,6 +1,7 @@
 """Runs of pipelines on a pipeline replica: its worker, and what that works with. Must not know what a step does."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from ray import serve
 
@@ -24,6 +25,7 @@ from smartlite.jobs.kinds import Means, step_runners
 from smartlite.jobs.media import TenantMedia, tenant_of
 from smartlite.jobs.metering import Meter, MeteredASR, MeteredLLM, MeteredTTS
 from smartlite.jobs.pipelines import Pipelines
+from smartlite.jobs.webhook_sender import WebhookSender
 from smartlite.jobs.worker import Worker
 from smartlite.pipeline.builtin import builtin_documents
 from smartlite.pipeline.execution.executor import Executor
@@ -32,6 +34,9 @@ from smartlite.storage.blobs import BlobStore
 from smartlite.storage.database import Database
 from smartlite.storage.encryption import Cipher
 from smartlite.storage.open_objects import open_objects
+
+_ANSWER_BYTES: Final = 64 * 1024
+"""Of what a webhook's receiver answers."""
 
 
 class ReplicaRuns:
@@ -77,17 +82,21 @@ class ReplicaRuns:
         slots = settings.pipeline_runs_per_replica
         self._worker = Worker(self._database, Executor(step_runners(means)), read_saved, self._media, slots)
         self._has_work = slots > 0
+        told = GuardedClient(AllowedHosts(settings.webhook_hosts), max_bytes=_ANSWER_BYTES, cuts=True, https_only=True)
+        self._sender = WebhookSender(self._database, told, cipher, settings.webhook_log_days)
 
     def begin(self) -> None:
         """Start to work, once the event loop runs; nothing where it works already."""
         if self._metering is not None:
             self._metering.begin()
+        self._sender.begin()
         if self._has_work:
             self._worker.begin()
 
     async def close(self) -> None:
         """Stop, and give the runs back to other replicas."""
         await self._worker.close()
+        await self._sender.close()
         await self._codec.close()
         self._blobs.close()
         await self._database.close()

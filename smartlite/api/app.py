@@ -40,6 +40,7 @@ from smartlite.api.routes import (
     usage,
     voice,
     voices,
+    webhooks,
 )
 from smartlite.api.services import Services
 
@@ -67,6 +68,7 @@ ROUTERS_OF: Final[dict[str, dict[str, tuple[APIRouter, ...]]]] = {
         "/v1": (auth.router, oauth.pages, oauth.router, oauth_clients.router, oauth_clients.grants, oidc.router),
     },
     "pipelines": {"/v1": (pipelines.router, pipeline_versions.router)},
+    "webhooks": {"/v1": (webhooks.router,)},
     "runs": {"/v1": (pipeline_runs.router, runs.router, run_data.router)},
 }
 """Likewise, by the field of ``Services`` without which they are not served."""

@@ -18,6 +18,7 @@ from smartlite.domain.models import ModelDirectory
 from smartlite.domain.stages import ASRStage, EmbeddingStage, LLMStage, PipelineStage, StatusBoard, TTSStage
 from smartlite.jobs.pipelines import Pipelines
 from smartlite.jobs.runs import Runs
+from smartlite.jobs.webhooks import Webhooks
 from smartlite.metering import Metering
 from smartlite.metering.history import History
 from smartlite.storage.blobs import BlobStore
@@ -59,6 +60,9 @@ class Services:
     media: BlobStore | None = None
     """Where the media of runs are; there wherever runs are."""
 
+    webhooks: Webhooks | None = None
+    """Who is told of what happens; None: nobody is."""
+
     async def directory(self) -> ModelDirectory:
         """Every served model with its voices, those included that only the model itself could tell."""
         if not self.models.untold:
@@ -94,5 +98,6 @@ OrganizationsDep = Annotated[
 ]
 PipelinesDep = Annotated[Pipelines, Depends(_served(lambda services: services.pipelines))]
 RunsDep = Annotated[Runs, Depends(_served(lambda services: services.runs))]
+WebhooksDep = Annotated[Webhooks, Depends(_served(lambda services: services.webhooks))]
 MediaDep = Annotated[BlobStore, Depends(_served(lambda services: services.media))]
 ServicesDep = Annotated[Services, Depends(get_services)]

@@ -55,6 +55,9 @@ class Scope(StrEnum):
     PIPELINES_WRITE = "pipelines:write"
     PIPELINES_RUN = "pipelines:run"
     """What the steps do needs its own scope beside it."""
+    WEBHOOKS_READ = "webhooks:read"
+    """Webhooks that one may see, and what was sent to them."""
+    WEBHOOKS_WRITE = "webhooks:write"
     RESOURCES_ADMIN = "resources:admin"
     """Everything that has an owner, whoever that is."""
 
@@ -72,15 +75,18 @@ INFERENCE: Final = frozenset(
 """What has a model work; only these may be granted for single models."""
 
 _PIPELINES: Final = frozenset({Scope.PIPELINES_READ, Scope.PIPELINES_WRITE, Scope.PIPELINES_RUN})
+_WEBHOOKS: Final = frozenset({Scope.WEBHOOKS_READ, Scope.WEBHOOKS_WRITE})
 
 BUILT_IN_ROLES: Final[Mapping[str, frozenset[Scope]]] = {
     "admin": frozenset(Scope),
     "operator": INFERENCE
     | _PIPELINES
+    | _WEBHOOKS
     | {Scope.MODELS_READ, Scope.USERS_READ, Scope.AUDIT_READ, Scope.USAGE_READ, Scope.REQUESTS_READ, Scope.QUOTAS_READ}
     | {Scope.ORGS_READ},
     "developer": INFERENCE
     | _PIPELINES
+    | _WEBHOOKS
     | {Scope.MODELS_READ, Scope.KEYS_READ, Scope.KEYS_WRITE, Scope.OAUTH_READ, Scope.OAUTH_WRITE},
     "user": INFERENCE | {Scope.MODELS_READ, Scope.PIPELINES_READ, Scope.PIPELINES_RUN},
     "viewer": frozenset({Scope.MODELS_READ}),

@@ -54,6 +54,7 @@ class StoredRunLog:
         give_up_s: float = _GIVE_UP_S,
     ) -> None:
         self._database = database
+        self._run = claim.run
         self._lease = claim.lease
         self._next = claim.next_sequence
         self._objects = objects
@@ -125,6 +126,8 @@ class StoredRunLog:
         values = None if outcome is None else _ending(outcome, at)
         if await run_queue.advance(session, self._lease, self._next, entry.happenings, at, values):
             await run_steps.record(session, self._lease.run_id, entry.steps, entry.attempts)
+            if outcome is not None:
+                await runs.tell_end(session, self._run, outcome.state, at)
 
     async def _outsourced(self, record: StepRun) -> StepRun:
         """The record, its output in the object store where it is large."""

@@ -130,6 +130,7 @@ SESSION: Final = Owned(
 )
 PIPELINE: Final = "/v1/pipelines/{pipeline}"
 RUN: Final = "/v1/runs/{run_id}"
+WEBHOOK: Final = "/v1/webhooks/{webhook_id}"
 OWNERSHIP: Final[dict[str, Owned]] = {
     f"GET {PIPELINE}": Owned(Tenants.pipeline_of, kept_read),
     f"PUT {PIPELINE}": Owned(Tenants.pipeline_of, kept_change, CHANGED_DOCUMENT),
@@ -147,6 +148,13 @@ OWNERSHIP: Final[dict[str, Owned]] = {
     f"GET {RUN}/media/{{key:path}}": Owned(Tenants.run_of, kept_read),
     f"POST {RUN}/cancel": Owned(Tenants.run_of, kept_change),
     f"POST {RUN}/replay": Owned(Tenants.run_of, kept_own),
+    f"GET {WEBHOOK}": Owned(Tenants.webhook_of, kept_read),
+    f"PATCH {WEBHOOK}": Owned(Tenants.webhook_of, kept_change, {}),
+    f"DELETE {WEBHOOK}": Owned(Tenants.webhook_of, kept_change),
+    f"POST {WEBHOOK}/rotate-secret": Owned(Tenants.webhook_of, kept_change, {}),
+    f"POST {WEBHOOK}/test": Owned(Tenants.webhook_of, kept_change),
+    f"GET {WEBHOOK}/deliveries": Owned(Tenants.webhook_of, kept_read),
+    f"POST {WEBHOOK}/deliveries/{{delivery_id}}/redeliver": Owned(Tenants.webhook_of, kept_change),
     "GET /v1/models/{model:path}": Owned(Tenants.model_of, everybodys),
     "GET /v1/responses/{response_id}": ABSENT,
     "DELETE /v1/responses/{response_id}": ABSENT,

@@ -10,21 +10,25 @@ import httpx
 
 from smartlite.api.app import create_app
 from smartlite.api.services import Services
+from smartlite.auth.noted import Actor
 from smartlite.domain.asr import Transcript
 from smartlite.domain.audio import AudioChunk, AudioFormat, EncodedAudio
 from smartlite.domain.models import ModelDirectory
 from smartlite.domain.pipelines import Run
 from smartlite.errors import HTTPRequestRefused
+from smartlite.jobs.http_hosts import AllowedHosts
 from smartlite.jobs.kinds import Means, step_runners
 from smartlite.jobs.media import TenantMedia, tenant_of
 from smartlite.jobs.pipelines import Pipelines, checking, read_saved
 from smartlite.jobs.runs import Runs, Submission
+from smartlite.jobs.webhooks import Wanted, Webhooks
 from smartlite.jobs.worker import Timing, Worker
 from smartlite.pipeline.builtin import builtin_documents
 from smartlite.pipeline.execution.executor import Executor
 from smartlite.pipeline.steps.ports import HTTPAnswer, HTTPRequest
 from smartlite.storage.blobs import BlobStore
 from smartlite.storage.database import Database
+from smartlite.storage.encryption import Cipher
 from smartlite.storage.objects import FsspecObjectStore
 from smartlite.storage.schema import migrate
 from tests.api.metered import Platform
@@ -100,6 +104,7 @@ class Works:
         self.blobs = BlobStore(FsspecObjectStore((folder / "media").as_uri()))
         self.pipelines = Pipelines(database, read_saved, checking(services.models), builtin_documents())
         self.runs = Runs(database, read_saved, poll_s=0.01)
+        self.webhooks = Webhooks(database, Cipher(database, {}), AllowedHosts(("*", "127.0.0.1:9")))
         means = Means(
             services.asr,
             services.llm,
@@ -115,7 +120,9 @@ class Works:
 
     def added_to(self, services: Services) -> Services:
         """The same services, and these."""
-        return dataclasses.replace(services, pipelines=self.pipelines, runs=self.runs, media=self.blobs)
+        return dataclasses.replace(
+            services, pipelines=self.pipelines, runs=self.runs, media=self.blobs, webhooks=self.webhooks
+        )
 
     def objects(self, run: Run) -> TenantMedia:
         """The media of a run's tenant."""
@@ -132,6 +139,15 @@ class Works:
         place = f"runs/{run.id}/inputs/a.txt"
         await self.objects(run).put(f"media/{place}", b"Hello.")
         return run.id, place
+
+    async def add_webhook(self, owner_id: str, organization_id: str | None = None) -> tuple[str, str]:
+        """One of somebody's, and a delivery that had failed for good."""
+        url = "https://example.com/hook"
+        made, _ = await self.webhooks.add(Actor(None), owner_id, organization_id, url, "", ["run.failed"])
+        delivery = await self.webhooks.test(made)
+        await self.webhooks.change(Actor(None), made, Wanted(is_active=False))
+        await self.webhooks.change(Actor(None), dataclasses.replace(made, is_active=False), Wanted(is_active=True))
+        return made.id, delivery.id
 
     async def close(self) -> None:
         await self.worker.close()

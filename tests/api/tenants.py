@@ -227,6 +227,12 @@ class Tenants:
         run_id, place = await self.works.add_run(self.platform.users[owner], organization)
         return {"run_id": run_id, "key": place}
 
+    async def webhook_of(self, owner: str) -> dict[str, str]:
+        """Likewise."""
+        organization = self.organization_id if owner == "mate" else None
+        webhook_id, delivery_id = await self.works.add_webhook(self.platform.users[owner], organization)
+        return {"webhook_id": webhook_id, "delivery_id": delivery_id}
+
     async def model_of(self, _: str) -> dict[str, str]:
         return {"model": "fake-llm"}
 

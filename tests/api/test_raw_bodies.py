@@ -43,6 +43,9 @@ WITH_JSON: Final = (
     "POST /v1/auth/password",
     "POST /v1/oauth/clients",
     "POST /v1/pipelines/{pipeline}/latest",
+    "POST /v1/webhooks",
+    "PATCH /v1/webhooks/{webhook_id}",
+    "POST /v1/webhooks/{webhook_id}/rotate-secret",
 )
 OPENAI: Final = WITH_JSON[:4]
 """In OpenAI's format, whose clients send fields that are newer than a server."""
@@ -82,6 +85,9 @@ GOOD_BODIES: Final[dict[str, dict[str, Any]]] = {
     "POST /v1/auth/refresh": {"refresh_token": "x"},
     "POST /v1/auth/password": {"current_password": "x", "new_password": "y"},
     "POST /v1/pipelines/{pipeline}/latest": {"version": 1},
+    "POST /v1/webhooks": {"url": "https://example.com/hook", "event_types": ["run.failed"]},
+    "PATCH /v1/webhooks/{webhook_id}": {},
+    "POST /v1/webhooks/{webhook_id}/rotate-secret": {},
     "POST /v1/oauth/clients": {"name": "Captions", "kind": "confidential", "scopes": ["models:read"]},
 }
 """With all that is needed, so that what is changed is at fault."""

@@ -142,6 +142,7 @@ class Whole:
         record = self._record(me, key.id)
         await self.drain.read_own()
         run_id, place = await self.works.add_run(me)
+        webhook_id, delivery_id = await self.works.add_webhook(me)
         resource = Resource("request", record.id, me)
         await self.identity.sharing.put(principal, NOBODY, resource, SubjectKind.USER, other, Access.READ)
         return Resident(
@@ -171,6 +172,8 @@ class Whole:
                 "token": signed_in.refresh_token,
                 "pipeline": await self.works.add_pipeline(me),
                 "run_id": run_id,
+                "webhook_id": webhook_id,
+                "delivery_id": delivery_id,
                 "key": place,
             },
         )

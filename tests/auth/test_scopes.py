@@ -64,11 +64,11 @@ def test_the_built_in_roles_are_these() -> None:
         "admin": sorted(set(Scope) - INFERENCE),
         "operator": [
             *("audit:read", "models:read", "orgs:read", "pipelines:read", "pipelines:run", "pipelines:write"),
-            *("quotas:read", "requests:read", "usage:read", "users:read"),
+            *("quotas:read", "requests:read", "usage:read", "users:read", "webhooks:read", "webhooks:write"),
         ],
         "developer": [
             *("keys:read", "keys:write", "models:read", "oauth:read", "oauth:write"),
-            *("pipelines:read", "pipelines:run", "pipelines:write"),
+            *("pipelines:read", "pipelines:run", "pipelines:write", "webhooks:read", "webhooks:write"),
         ],
         "user": ["models:read", "pipelines:read", "pipelines:run"],
         "viewer": ["models:read"],

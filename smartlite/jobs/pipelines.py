@@ -1,7 +1,7 @@
 """Pipelines that people keep, and those that ship: names, versions, which is meant. Must not know HTTP, nor who may.
 
-Whoever calls has asked ``policies.decide_access`` before. What ships belongs to nobody, never changes, and is found by
-its name where its reader has none of their own by that name.
+Whoever calls has asked ``policies.decide_access`` before; what they change is noted in the audit log with it. What ships
+belongs to nobody, never changes, and is found by its name where its reader has none of their own by that name.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
+from smartlite.auth.noted import Actor, note
 from smartlite.domain.identity import Page
 from smartlite.domain.ids import new_id
 from smartlite.domain.models import ModelDirectory
@@ -29,6 +30,8 @@ MAX_VERSIONS: Final = 1000
 """Of one pipeline."""
 RESERVED: Final = frozenset({"schema"})
 """Names that would hide another address."""
+_PLATFORM: Final = Actor(None)
+_KIND: Final = "pipeline"
 _SHIPPED_AT: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -125,7 +128,7 @@ class Pipelines:
         async with self._database.reading() as session:
             return await pipelines.page(session, reader, after=after, limit=limit)
 
-    async def add(self, owner_id: str, organization_id: str | None, source: str) -> Saved:
+    async def add(self, owner_id: str, organization_id: str | None, source: str, actor: Actor = _PLATFORM) -> Saved:
         """Add a pipeline, called as its document says.
 
         Raises:
@@ -146,11 +149,12 @@ class Pipelines:
                 if await pipelines.count(session, owner_id) >= MAX_PIPELINES:
                     raise InvalidRequest(f"There are {MAX_PIPELINES} pipelines of yours, which is the most.")
                 await pipelines.add(session, pipeline, source, owner_id)
+                await note(session, actor, "pipeline.add", _KIND, pipeline.id, {"name": name})
 
         await retried(work)
         return Saved(pipeline, await self.version(pipeline, 1), True)
 
-    async def put_version(self, pipeline: Pipeline, source: str, by: str) -> Saved:
+    async def put_version(self, pipeline: Pipeline, source: str, by: str, actor: Actor = _PLATFORM) -> Saved:
         """Have a text be the latest version; the same text is the version that it was before.
 
         Raises:
@@ -169,13 +173,16 @@ class Pipelines:
                 saved = await pipelines.put_version(session, pipeline.id, source, by, self._clock())
                 if saved[1] and saved[0].version > MAX_VERSIONS:
                     raise InvalidRequest(f"This pipeline has {MAX_VERSIONS} versions, which is the most.")
+                if saved[1] or saved[0].version != pipeline.latest:
+                    action = "pipeline.add_version" if saved[1] else "pipeline.set_latest"
+                    await note(session, actor, action, _KIND, pipeline.id, _version(pipeline, saved[0].version))
                 return saved
 
         version, is_new = await retried(work)
         at = self._clock()
         return Saved(replace(pipeline, latest=version.version, updated_at=at), version, is_new)
 
-    async def set_latest(self, pipeline: Pipeline, version: int) -> Pipeline:
+    async def set_latest(self, pipeline: Pipeline, version: int, actor: Actor = _PLATFORM) -> Pipeline:
         """Have another version be meant where none is named.
 
         Raises:
@@ -188,11 +195,14 @@ class Pipelines:
         async def work() -> None:
             async with self._database.writing() as session:
                 await pipelines.set_latest(session, pipeline.id, version, at)
+                if version != pipeline.latest:
+                    details = _version(pipeline, version)
+                    await note(session, actor, "pipeline.set_latest", _KIND, pipeline.id, details)
 
         await retried(work)
         return replace(pipeline, latest=version, updated_at=at)
 
-    async def remove(self, pipeline: Pipeline) -> None:
+    async def remove(self, pipeline: Pipeline, actor: Actor = _PLATFORM) -> None:
         """Remove a pipeline with its versions; runs keep the document that they run.
 
         Raises:
@@ -204,6 +214,7 @@ class Pipelines:
         async def work() -> None:
             async with self._database.writing() as session:
                 await pipelines.remove(session, pipeline.id)
+                await note(session, actor, "pipeline.remove", _KIND, pipeline.id, {"name": pipeline.name})
 
         await retried(work)
 
@@ -249,6 +260,10 @@ class Pipelines:
 
 def _shipped(name: str) -> Pipeline:
     return Pipeline(f"{BUILT_IN}{name}", name, "", None, 1, _SHIPPED_AT, _SHIPPED_AT)
+
+
+def _version(pipeline: Pipeline, number: int) -> dict[str, object]:
+    return {"name": pipeline.name, "version": number}
 
 
 def _refuse_built_in(pipeline: Pipeline) -> None:

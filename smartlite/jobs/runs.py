@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
+from smartlite.auth.noted import Actor, note
 from smartlite.domain.identity import Page
 from smartlite.domain.ids import new_id
 from smartlite.domain.pipelines import (
@@ -152,8 +153,12 @@ class Runs:
                 return run
             await asyncio.sleep(min(self._poll_s, left_s))
 
-    async def cancel(self, run_id: str) -> Run:
+    async def cancel(self, run_id: str, actor: Actor | None = None) -> Run:
         """Have a run end; one that has ended stays as it is.
+
+        Args:
+            run_id: Which.
+            actor: Whom the audit log tells of; None where it is whose the run is.
 
         Returns:
             The run as it is now: one that a worker has ends within a second.
@@ -164,6 +169,9 @@ class Runs:
 
         async def work() -> Run:
             async with self._database.writing() as session:
+                before = await runs.get(session, run_id)
+                if actor is not None and before is not None and before.state not in ENDED:
+                    await note(session, actor, "run.cancel", "run", run_id, {"pipeline": before.pipeline_name})
                 return await runs.request_cancel(session, run_id, self._clock())
 
         return await retried(work)

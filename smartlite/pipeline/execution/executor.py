@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from smartlite.domain.pipelines import Document, Run, RunState
 from smartlite.pipeline.execution.failures import StepFailed
@@ -13,6 +13,7 @@ from smartlite.pipeline.execution.ports import Objects, Outcome, RunLog
 from smartlite.pipeline.execution.records import Records
 
 CANCEL_CHECK_S: Final = 0.5
+_CANCEL_AGAIN_S: Final = 0.5
 
 
 class Executor:
@@ -67,9 +68,7 @@ class Executor:
             cancelled.result()
             return Outcome(RunState.CANCELLED)
         finally:
-            for task in (working, cancelled):
-                task.cancel()
-            await asyncio.gather(working, cancelled, return_exceptions=True)
+            await _stop(working, cancelled)
 
     @staticmethod
     async def _work(graph: Graph) -> Outcome:
@@ -82,3 +81,16 @@ class Executor:
     async def _until_cancelled(self, log: RunLog) -> None:
         while not await log.cancels():  # noqa: ASYNC110 - another process asks, so that there is no event to wait for
             await asyncio.sleep(self._cancel_check_s)
+
+
+async def _stop(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel tasks until they have ended; what they raise is nobody's any more."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        # Again and again: a driver may take being cancelled for a connection that was lost, and its user go on.
+        done, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_S)
+        for task in done:
+            if not task.cancelled():
+                task.exception()

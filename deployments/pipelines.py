@@ -25,6 +25,7 @@ class ReplicaPipelines:
             read_saved,
             most_of_user=settings.pipeline_max_queued_per_user,
             most=settings.pipeline_max_queued,
+            bell=bell,
         )
         self.webhooks = Webhooks(database, cipher, AllowedHosts(settings.webhook_hosts), bell)
         self.media = BlobStore(open_objects(settings), cipher)

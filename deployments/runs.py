@@ -30,6 +30,7 @@ from smartlite.jobs.worker import Worker
 from smartlite.pipeline.builtin import builtin_documents
 from smartlite.pipeline.execution.executor import Executor
 from smartlite.pipeline.spec import check_document, read_document
+from smartlite.storage.bell import Bell
 from smartlite.storage.blobs import BlobStore
 from smartlite.storage.database import Database
 from smartlite.storage.encryption import Cipher
@@ -79,11 +80,12 @@ class ReplicaRuns:
             http=GuardedClient(AllowedHosts(settings.pipeline_http_hosts)),
             find_pipeline=self._find,
         )
+        self._bell = bell = Bell(settings.redis_url.get_secret_value())
         slots = settings.pipeline_runs_per_replica
-        self._worker = Worker(self._database, Executor(step_runners(means)), read_saved, self._media, slots)
+        self._worker = Worker(self._database, Executor(step_runners(means)), read_saved, self._media, slots, bell=bell)
         self._has_work = slots > 0
         told = GuardedClient(AllowedHosts(settings.webhook_hosts), max_bytes=_ANSWER_BYTES, cuts=True, https_only=True)
-        self._sender = WebhookSender(self._database, told, cipher, settings.webhook_log_days)
+        self._sender = WebhookSender(self._database, told, cipher, settings.webhook_log_days, bell=bell)
 
     def begin(self) -> None:
         """Start to work, once the event loop runs; nothing where it works already."""
@@ -97,6 +99,7 @@ class ReplicaRuns:
         """Stop, and give the runs back to other replicas."""
         await self._worker.close()
         await self._sender.close()
+        await self._bell.close()
         await self._codec.close()
         self._blobs.close()
         await self._database.close()

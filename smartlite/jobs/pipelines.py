@@ -1,7 +1,7 @@
 """Pipelines that people keep, and those that ship: names, versions, which is meant. Must not know HTTP, nor who may.
 
-Whoever calls has asked ``policies.decide_access`` before; what they change is noted in the audit log with it. What ships
-belongs to nobody, never changes, and is found by its name where its reader has none of their own by that name.
+Whoever calls has asked ``policies.decide_access`` before; what they change is noted in the audit log with it. What
+ships belongs to nobody, never changes, and is found by its name where its reader has none of their own by that name.
 """
 
 from collections.abc import Callable, Mapping

@@ -22,6 +22,7 @@ from smartlite.jobs.webhook_retries import GIVEN_UP_AFTER, next_attempt
 from smartlite.jobs.webhook_signature import signed_headers
 from smartlite.pipeline.steps.ports import HTTPClient, HTTPRequest
 from smartlite.storage import webhook_deliveries, webhooks
+from smartlite.storage.bell import WEBHOOKS, Bell
 from smartlite.storage.database import Database, retried
 from smartlite.storage.encryption import Cipher
 
@@ -60,6 +61,7 @@ class WebhookSender:
         log_days: So long deliveries are kept.
         pace: How fast.
         clock: Tells the time in UTC.
+        bell: Tells that there is something to send.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class WebhookSender:
         log_days: int = 30,
         pace: Pace = Pace(),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        bell: Bell | None = None,
     ) -> None:
         self._database = database
         self._client = client
@@ -77,6 +80,7 @@ class WebhookSender:
         self._log_days = log_days
         self._pace = pace
         self._clock = clock
+        self._bell = bell or Bell()
         self._woken = asyncio.Event()
         self._sending: dict[asyncio.Task[None], str] = {}
         self._loops: list[asyncio.Task[None]] = []
@@ -87,10 +91,6 @@ class WebhookSender:
         if not self._loops:
             self._is_closing = False
             self._loops = [asyncio.create_task(work) for work in (self._send_for_ever(), self._purge_for_ever())]
-
-    def wake(self) -> None:
-        """Say that there may be something to send."""
-        self._woken.set()
 
     async def close(self) -> None:
         """Stop; what was being sent is sent again by others."""
@@ -115,6 +115,10 @@ class WebhookSender:
             pass
 
     async def _send_for_ever(self) -> None:
+        with self._bell.waiting(WEBHOOKS, self._woken):
+            await self._send_until_closed()
+
+    async def _send_until_closed(self) -> None:
         is_away = False
         while not self._is_closing:
             self._woken.clear()

@@ -20,6 +20,7 @@ from smartlite.pipeline.execution.executor import Executor
 from smartlite.pipeline.execution.failures import to_run_error
 from smartlite.pipeline.execution.ports import Entry, Objects, Outcome
 from smartlite.storage import run_queue
+from smartlite.storage.bell import RUNS, Bell
 from smartlite.storage.database import Database, retried
 from smartlite.storage.run_queue import Claim, Lease
 
@@ -56,6 +57,7 @@ class Worker:
         slots: So many runs at the same time.
         timing: Of leases.
         clock: Tells the time in UTC.
+        bell: Tells of new runs, and those who wait of what happens in theirs.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Worker:
         slots: int = 4,
         timing: Timing = Timing(),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        bell: Bell | None = None,
     ) -> None:
         self.id = new_id("worker")
         self._database = database
@@ -76,6 +79,7 @@ class Worker:
         self._slots = slots
         self._timing = timing
         self._clock = clock
+        self._bell = bell or Bell()
         self._woken = asyncio.Event()
         self._is_closing = False
         self._working: dict[asyncio.Task[None], Lease] = {}
@@ -103,10 +107,14 @@ class Worker:
             _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_S)
 
     async def _claim_for_ever(self) -> None:
+        with self._bell.waiting(RUNS, self._woken):
+            await self._claim_until_closed()
+
+    async def _claim_until_closed(self) -> None:
         is_away = False
         while not self._is_closing:
             self._woken.clear()
-            pause_s = self._timing.poll_s
+            pause_s = self._bell.pause_s(self._timing.poll_s)
             try:
                 while len(self._working) < self._slots and (claim := await self._claim()) is not None:
                     self._start(claim)
@@ -146,7 +154,7 @@ class Worker:
 
     async def _work(self, claim: Claim) -> None:
         objects = self._open_objects(claim.run)
-        log = StoredRunLog(self._database, claim, objects, self._clock)
+        log = StoredRunLog(self._database, claim, objects, self._clock, self._bell)
         told = {"run": claim.run.id, "pipeline": claim.run.pipeline_name}
         try:
             try:
@@ -192,6 +200,7 @@ class Worker:
 
         try:
             await retried(work)
+            self._bell.ring(RUNS)
         except SmartLiteError as error:
             _logger.warning("a run was not given back", extra={"run": lease.run_id, "reason": error.message})
 

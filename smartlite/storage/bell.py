@@ -88,6 +88,13 @@ class Bell:
             if not events:
                 del self._waiting[topic]
 
+    async def wait(self, heard: asyncio.Event, poll_s: float, most_s: float | None = None) -> None:
+        """Wait for the bell; without it for ``pause_s(poll_s)``, and for no longer than ``most_s``."""
+        pause_s = self.pause_s(poll_s)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause_s if most_s is None else min(pause_s, most_s)):
+                await heard.wait()
+
     async def close(self) -> None:
         """Hear and ring nothing more."""
         for task in (self._sending, self._listening):

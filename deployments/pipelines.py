@@ -3,10 +3,11 @@
 from smartlite.config import Settings
 from smartlite.domain.models import ModelDirectory
 from smartlite.jobs.http_hosts import AllowedHosts
-from smartlite.jobs.pipelines import Pipelines, checking, read_saved
+from smartlite.jobs.pipelines import Pipelines, checking, reading
 from smartlite.jobs.runs import Runs
 from smartlite.jobs.webhooks import Webhooks
 from smartlite.pipeline.builtin import builtin_documents
+from smartlite.pipeline.steps.installed import find_installed
 from smartlite.storage.bell import Bell
 from smartlite.storage.blobs import BlobStore
 from smartlite.storage.database import Database
@@ -18,11 +19,13 @@ class ReplicaPipelines:
     """What one replica works with. Used in one event loop."""
 
     def __init__(self, settings: Settings, database: Database, cipher: Cipher, models: ModelDirectory) -> None:
+        kinds = find_installed().kinds
+        read = reading(kinds)
         bell = Bell(settings.redis_url.get_secret_value())
-        self.pipelines = Pipelines(database, read_saved, checking(models), builtin_documents())
+        self.pipelines = Pipelines(database, read, checking(models, kinds), builtin_documents(), kinds=kinds)
         self.runs = Runs(
             database,
-            read_saved,
+            read,
             most_of_user=settings.pipeline_max_queued_per_user,
             most=settings.pipeline_max_queued,
             bell=bell,

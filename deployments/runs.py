@@ -24,12 +24,12 @@ from smartlite.jobs.http_hosts import AllowedHosts
 from smartlite.jobs.kinds import Means, step_runners
 from smartlite.jobs.media import TenantMedia, tenant_of
 from smartlite.jobs.metering import Meter, MeteredASR, MeteredLLM, MeteredTTS
-from smartlite.jobs.pipelines import Pipelines
+from smartlite.jobs.pipelines import Pipelines, reading
 from smartlite.jobs.webhook_sender import WebhookSender
 from smartlite.jobs.worker import Worker
 from smartlite.pipeline.builtin import builtin_documents
 from smartlite.pipeline.execution.executor import Executor
-from smartlite.pipeline.spec import check_document, read_document
+from smartlite.pipeline.steps.installed import find_installed
 from smartlite.storage.bell import Bell
 from smartlite.storage.blobs import BlobStore
 from smartlite.storage.database import Database
@@ -67,7 +67,9 @@ class ReplicaRuns:
                 max_bytes=settings.pipeline_max_media_bytes, max_duration_s=settings.pipeline_max_audio_duration_s
             )
         )
-        self._pipelines = Pipelines(self._database, read_saved, read_saved, builtin_documents())
+        installed = find_installed()
+        read = reading(installed.kinds)
+        self._pipelines = Pipelines(self._database, read, read, builtin_documents())
         self._metering = ReplicaMetering(settings, self._database, cipher) if settings.auth == "required" else None
         asr, llm, tts = self._stages(settings, routes)
         means = Means(
@@ -82,7 +84,8 @@ class ReplicaRuns:
         )
         self._bell = bell = Bell(settings.redis_url.get_secret_value())
         slots = settings.pipeline_runs_per_replica
-        self._worker = Worker(self._database, Executor(step_runners(means)), read_saved, self._media, slots, bell=bell)
+        executor = Executor({**step_runners(means), **installed.runners}, specs=installed.kinds)
+        self._worker = Worker(self._database, executor, read, self._media, slots, bell=bell)
         self._has_work = slots > 0
         told = GuardedClient(AllowedHosts(settings.webhook_hosts), max_bytes=_ANSWER_BYTES, cuts=True, https_only=True)
         self._sender = WebhookSender(self._database, told, cipher, settings.webhook_log_days, bell=bell)
@@ -121,15 +124,6 @@ class ReplicaRuns:
 
     def _media(self, run: Run) -> TenantMedia:
         return TenantMedia(self._blobs, tenant_of(run))
-
-
-def read_saved(source: str) -> Document:
-    """The document of a version, whose models were checked when it was saved.
-
-    Raises:
-        PipelineInvalid: 400, this release does not understand it any more.
-    """
-    return check_document(read_document(source), None)
 
 
 def write_captions(kind: str, transcript: Transcript) -> str:

@@ -22,12 +22,13 @@ Must not know who raises or who renders. The tree, with the status that each bra
     │   ├── HostNotAllowed        421
     │   └── Unprocessable         422: AudioInvalid, AudioNotFinite, SampleRateUnsupported,
     │                                  ChannelsUnsupported, NoSpeech, PasswordRefused,
-    │                                  IdempotencyKeyReused
+    │                                  IdempotencyKeyReused, PythonStepRefused
     ├── HTTPRequestRefused        424
     ├── Overloaded                429: TooManySignIns, RunQueueFull
     ├── RateLimited               429: TokensLimited, AudioLimited, CharactersLimited, QuotaExceeded
     ├── EngineFailed              500
     ├── LeaseLost                 500
+    ├── PythonStepFailed          500
     ├── ConfigurationError        500
     ├── ModelStoreError           500: ChecksumMismatch, SourceUnavailable
     ├── StorageCorrupt            502
@@ -69,6 +70,7 @@ from smartlite.errors.client import (
     PasswordRefused,
     PermissionDenied,
     PipelineInvalid,
+    PythonStepRefused,
     RequestTooLarge,
     SampleRateUnsupported,
     SignInRefused,
@@ -108,6 +110,7 @@ from smartlite.errors.server import (
     ModelNotReady,
     ModelStoreError,
     Overloaded,
+    PythonStepFailed,
     QuotaExceeded,
     RateLimited,
     ReplicaLost,
@@ -172,6 +175,8 @@ __all__ = [
     "PipelineInvalid",
     "ProviderFailed",
     "ProviderUnavailable",
+    "PythonStepFailed",
+    "PythonStepRefused",
     "QuotaExceeded",
     "RateLimited",
     "ReplicaLost",

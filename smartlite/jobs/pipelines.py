@@ -15,7 +15,7 @@ from smartlite.domain.ids import new_id
 from smartlite.domain.models import ModelDirectory
 from smartlite.domain.pipelines import Document, Pipeline, PipelineVersion
 from smartlite.errors import AlreadyExists, InvalidRequest, NotFound, PermissionDenied
-from smartlite.pipeline.spec import ServedCatalog, check_document, read_document
+from smartlite.pipeline.spec import KINDS, Kind, ServedCatalog, check_document, read_document
 from smartlite.storage import pipelines
 from smartlite.storage.database import Database, retried
 from smartlite.storage.pipelines import Reader
@@ -45,19 +45,24 @@ class Saved:
     """False: there was a version of the same text."""
 
 
-def read_saved(source: str) -> Document:
+def read_saved(source: str, kinds: Mapping[str, Kind] = KINDS) -> Document:
     """The document of a version, whose models were checked when it was saved.
 
     Raises:
         PipelineInvalid: 400, this release does not understand it any more.
     """
-    return check_document(read_document(source), None)
+    return check_document(read_document(source), None, kinds)
 
 
-def checking(models: ModelDirectory) -> Callable[[str], Document]:
+def reading(kinds: Mapping[str, Kind]) -> Callable[[str], Document]:
+    """``read_saved`` with these kinds of steps."""
+    return lambda source: read_saved(source, kinds)
+
+
+def checking(models: ModelDirectory, kinds: Mapping[str, Kind] = KINDS) -> Callable[[str], Document]:
     """Likewise of a text that is to be saved, with the models and voices that it names."""
     catalog = ServedCatalog(models)
-    return lambda source: check_document(read_document(source), catalog)
+    return lambda source: check_document(read_document(source), catalog, kinds)
 
 
 def is_built_in(pipeline_id: str) -> bool:
@@ -74,6 +79,7 @@ class Pipelines:
         check: Likewise, with them.
         built_in: Texts of those that ship, by name.
         clock: Tells the time in UTC.
+        kinds: What steps may use.
     """
 
     def __init__(
@@ -83,12 +89,14 @@ class Pipelines:
         check: Callable[[str], Document],
         built_in: Mapping[str, str],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        kinds: Mapping[str, Kind] = KINDS,
     ) -> None:
         self._database = database
         self._read = read
         self._check = check
         self._built_in = built_in
         self._clock = clock
+        self.kinds = kinds
 
     @property
     def built_in(self) -> tuple[Pipeline, ...]:

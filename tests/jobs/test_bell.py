@@ -12,6 +12,7 @@ from smartlite.pipeline.execution.executor import Executor
 from smartlite.storage.bell import Bell
 from smartlite.storage.database import Database
 from tests.jobs.world import Office, asked, read
+from tests.pipeline.execution.world import SCRIPTED
 from tests.storage.redis_server import RedisServer
 
 pytestmark = pytest.mark.integration
@@ -31,7 +32,7 @@ class Replicas:
     def __init__(self, office: Office, database: Database, url: str, poll_s: float) -> None:
         self.bells = Bell(url), Bell(url)
         self.runs = Runs(database, read, poll_s=poll_s, bell=self.bells[0])
-        executor = Executor({"python": office.script.run}, cancel_check_s=0.02)
+        executor = Executor({"python": office.script.run}, cancel_check_s=0.02, specs=SCRIPTED)
         timing = Timing(lease_s=5.0, renew_s=1.0, poll_s=poll_s)
         self.worker = Worker(database, executor, read, lambda _: office.objects, 4, timing, bell=self.bells[1])
         self.worker.begin()

@@ -57,9 +57,9 @@ async def add_pipeline(request: Request, pipelines: PipelinesDep, principal: Pri
 
 
 @router.get("/schema", summary="Retrieve the schema of documents", dependencies=_READ)
-async def retrieve_schema() -> dict[str, object]:
-    """JSON Schema, for editors and other programs."""
-    return json_schema()
+async def retrieve_schema(pipelines: PipelinesDep) -> dict[str, object]:
+    """JSON Schema, for editors and other programs; with the steps of packages that the operator installed."""
+    return json_schema(pipelines.kinds)
 
 
 @router.get("/{pipeline}", summary="Retrieve a pipeline", dependencies=_READ, responses=_ABSENT)

@@ -11,6 +11,7 @@ from smartlite.pipeline.execution.graph import Graph, Surroundings
 from smartlite.pipeline.execution.kinds import StepRunner
 from smartlite.pipeline.execution.ports import Objects, Outcome, RunLog
 from smartlite.pipeline.execution.records import Records
+from smartlite.pipeline.spec.kinds import KINDS, Kind
 
 CANCEL_CHECK_S: Final = 0.5
 _CANCEL_AGAIN_S: Final = 0.5
@@ -24,6 +25,7 @@ class Executor:
         clock: Tells the time in UTC.
         sleep: Waits so many seconds between attempts.
         cancel_check_s: How often a run is asked whether it is to end, in seconds.
+        specs: The fields of each kind, by its name.
     """
 
     def __init__(
@@ -32,11 +34,13 @@ class Executor:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         cancel_check_s: float = CANCEL_CHECK_S,
+        specs: Mapping[str, Kind] = KINDS,
     ) -> None:
         self._kinds = kinds
         self._clock = clock
         self._sleep = sleep
         self._cancel_check_s = cancel_check_s
+        self._specs = specs
 
     async def run(self, document: Document, run: Run, log: RunLog, objects: Objects, token: int = 1) -> Outcome:
         """Go on with a run and end it. Cancelled, it stops what it began and leaves the run to another worker.
@@ -53,7 +57,7 @@ class Executor:
             DatabaseUnavailable: It cannot be written for too long.
         """
         records = Records(run, log, await log.steps(), self._clock)
-        around = Surroundings(self._kinds, records, objects, token, self._sleep)
+        around = Surroundings(self._kinds, self._specs, records, objects, token, self._sleep)
         outcome = await self._until_end(Graph(around, document, run.inputs), log)
         await records.finish(outcome)
         return outcome

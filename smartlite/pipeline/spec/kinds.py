@@ -46,6 +46,8 @@ class Kind:
     """Field to the fields of which it needs one."""
     open: bool = False
     """Whether it takes fields of any other name too."""
+    broken: str | None = None
+    """Why a step of it cannot be run for now; no document that uses it is saved."""
 
 
 def _kind(name: str, description: str, output: Mapping[str, JSON], fields: dict[str, Field], **more: JSON) -> Kind:
@@ -194,23 +196,18 @@ _ALL: Final = (
             "inputs": Field("object"),
         },
     ),
-    _kind(
-        "python",
-        "A function that the operator installed.",
-        {},
-        {"entry_point": Field("string", "Its name.", required=True, max_length=128)},
-        open=True,
-    ),
 )
 KINDS: Final[Mapping[str, Kind]] = {kind.name: kind for kind in _ALL}
+"""Those that come with the platform."""
 
 
-def checked_fields(uses: str, fields: Mapping[str, JSON]) -> dict[str, JSON]:
+def checked_fields(uses: str, fields: Mapping[str, JSON], kinds: Mapping[str, Kind] = KINDS) -> dict[str, JSON]:
     """Check what the expressions of a step gave, before it runs.
 
     Args:
-        uses: A kind of ``KINDS``.
+        uses: The name of a kind.
         fields: Without expressions; those that are null count as absent.
+        kinds: Those that there are.
 
     Returns:
         The fields that are there and that the kind has; a step's other fields are none of its fallback's.
@@ -218,7 +215,7 @@ def checked_fields(uses: str, fields: Mapping[str, JSON]) -> dict[str, JSON]:
     Raises:
         PipelineInvalid: 400, final: a field is missing or its value is not allowed; ``param`` is ``with`` and its name.
     """
-    kind = KINDS[uses]
+    kind = kinds[uses]
     given = {name: value for name, value in fields.items() if value is not None and (name in kind.fields or kind.open)}
     for name, known in kind.fields.items():
         if name not in given:

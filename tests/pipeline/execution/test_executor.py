@@ -10,7 +10,7 @@ from smartlite.domain.pipelines import JSON, Document, Fallback, InputSpec, Retr
 from smartlite.errors import EngineFailed, LeaseLost, ModelNotFound, PipelineInvalid
 from smartlite.pipeline.execution.executor import Executor
 from smartlite.pipeline.execution.kinds import StepContext, StepDelta, StepEvent, StepOutput
-from tests.pipeline.execution.world import NOON, MemoryLog, MemoryObjects, World, a_document, a_run, a_step
+from tests.pipeline.execution.world import NOON, SCRIPTED, MemoryLog, MemoryObjects, World, a_document, a_run, a_step
 
 
 async def echo(context: StepContext, fields: Mapping[str, JSON]) -> JSON:
@@ -200,7 +200,7 @@ async def test_what_a_step_makes_is_told_while_it_does_and_only_joined() -> None
         yield StepOutput("done")
 
     world = World()
-    executor = Executor({"python": speak}, lambda: NOON)
+    executor = Executor({"python": speak}, lambda: NOON, specs=SCRIPTED)
     await executor.run(a_document(a_step("a")), a_run(), world.log, MemoryObjects())
     texts = [each.data["text"] for each in world.log.happenings if each.type == "step.delta"]
     assert "".join(texts) == "one two three"
@@ -219,7 +219,9 @@ async def test_a_step_that_ends_without_an_output_failed() -> None:
         yield StepDelta("x")
 
     world = World()
-    outcome = await Executor({"python": nothing}).run(a_document(a_step("a")), a_run(), world.log, MemoryObjects())
+    outcome = await Executor({"python": nothing}, specs=SCRIPTED).run(
+        a_document(a_step("a")), a_run(), world.log, MemoryObjects()
+    )
     assert outcome.state == RunState.FAILED
 
 

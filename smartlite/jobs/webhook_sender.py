@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from smartlite.auth.noted import Actor, note
 from smartlite.domain.ids import first_id
 from smartlite.domain.webhooks import Attempt, Delivery, DeliveryState, WebhookEndpoint
 from smartlite.errors import DatabaseUnavailable, HTTPRequestFailed, HTTPRequestRefused, SmartLiteError
@@ -26,6 +27,7 @@ from smartlite.storage.bell import WEBHOOKS, Bell
 from smartlite.storage.database import Database, retried
 from smartlite.storage.encryption import Cipher
 
+KIND: Final = "webhook"
 KEPT_CHARACTERS: Final = 1024
 """Of an answer."""
 _GONE: Final = 410
@@ -234,6 +236,7 @@ class WebhookSender:
             if reason is not None:
                 values = {"is_active": False, "inactive_reason": reason, "updated_at": now}
                 await webhooks.change(session, endpoint.id, values)
+                await note(session, Actor(None), "webhook.switch_off", KIND, endpoint.id, {"reason": reason[:500]})
                 _logger.warning("a webhook was switched off", extra={"endpoint": endpoint.id, "reason": reason})
 
     async def _purge_for_ever(self) -> None:

@@ -15,14 +15,13 @@ from smartlite.domain.ids import new_id
 from smartlite.domain.webhooks import TEST_EVENT, Delivery, DeliveryState, WebhookEndpoint
 from smartlite.errors import HTTPRequestRefused, InvalidRequest, NotFound
 from smartlite.jobs.http_hosts import AllowedHosts
-from smartlite.jobs.webhook_sender import secret_name
+from smartlite.jobs.webhook_sender import KIND, secret_name
 from smartlite.jobs.webhook_signature import PREFIX, new_secret, secret_text
 from smartlite.storage import webhook_deliveries, webhooks
 from smartlite.storage.bell import WEBHOOKS, Bell
 from smartlite.storage.database import Database, WriteSession, retried
 from smartlite.storage.encryption import Cipher
 
-KIND: Final = "webhook"
 MAX_OVERLAP_S: Final = 7 * 24 * 3600
 _HINT_CHARACTERS: Final = 4
 _DEFAULT_PORTS: Final = {"https": 443, "http": 80}

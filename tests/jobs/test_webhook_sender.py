@@ -14,7 +14,7 @@ from smartlite.jobs.webhook_retries import MOST_ATTEMPTS
 from smartlite.jobs.webhook_sender import Pace
 from smartlite.jobs.webhooks import Wanted
 from smartlite.pipeline.steps.ports import HTTPAnswer, HTTPRequest
-from smartlite.storage import webhook_deliveries
+from smartlite.storage import audit, webhook_deliveries
 from smartlite.storage.database import Database
 from tests.jobs.receivers import NOBODY, URL, Post, a_post, answering, hang, refuse_connections
 from tests.storage.rows import NOON
@@ -119,6 +119,9 @@ async def test_an_endpoint_that_is_gone_is_switched_off_at_once_and_may_be_switc
     found = await post.webhooks.find(endpoint.id)
     assert found is not None
     assert (found.is_active, found.inactive_reason) == (False, "It answered 410 (Gone).")
+    async with post.database.reading() as session:
+        noted = (await audit.page(session)).items
+    assert [entry.action for entry in noted] == ["webhook.switch_off", "webhook.add"]
     again = await post.webhooks.change(NOBODY, found, Wanted(is_active=True))
     assert (again.is_active, again.inactive_reason, again.failing_since) == (True, None, None)
 

@@ -29,7 +29,8 @@ from smartlite.auth.scopes import Scope
 from smartlite.domain.organizations import Access
 from smartlite.domain.principal import Principal
 from smartlite.domain.webhooks import DeliveryState, WebhookEndpoint
-from smartlite.jobs.webhooks import KIND, Wanted, Webhooks
+from smartlite.jobs.webhook_sender import KIND
+from smartlite.jobs.webhooks import Wanted, Webhooks
 
 router = APIRouter(prefix="/webhooks", tags=["Webhooks"])
 

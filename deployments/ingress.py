@@ -96,6 +96,7 @@ class IngressDeployment:
             retention=works.retention,
             prompts=works.prompts,
             conversations=works.conversations,
+            webhooks=works.webhooks,
         )
 
     def __serve_build_asgi_app__(self) -> _App:

@@ -32,12 +32,15 @@ from smartlite.jobs.http_hosts import AllowedHosts
 from smartlite.jobs.kinds import Means, step_runners
 from smartlite.jobs.media import TenantMedia, tenant_of
 from smartlite.jobs.metering import Meter, MeteredASR, MeteredLLM, MeteredTTS
-from smartlite.jobs.pipelines import Pipelines, read_saved
+from smartlite.jobs.pipelines import Pipelines, reading
 from smartlite.jobs.prompts import Prompts, find_prompt
 from smartlite.jobs.run_retention import RunRetention
+from smartlite.jobs.webhook_sender import WebhookSender
 from smartlite.jobs.worker import Worker
 from smartlite.pipeline.builtin import builtin_documents
 from smartlite.pipeline.execution.executor import Executor
+from smartlite.pipeline.steps.installed import find_installed
+from smartlite.storage.bell import Bell
 from smartlite.storage.blobs import BlobStore
 from smartlite.storage.database import Database
 from smartlite.storage.encryption import Cipher
@@ -45,6 +48,8 @@ from smartlite.storage.open_objects import open_objects
 
 _PURGE_EVERY_S: Final = 3600.0
 _logger = logging.getLogger(__name__)
+_ANSWER_BYTES: Final = 64 * 1024
+"""Of what a webhook's receiver answers."""
 
 
 class ReplicaRuns:
@@ -74,7 +79,9 @@ class ReplicaRuns:
                 max_bytes=settings.pipeline_max_media_bytes, max_duration_s=settings.pipeline_max_audio_duration_s
             )
         )
-        self._pipelines = Pipelines(self._database, read_saved, read_saved, builtin_documents())
+        installed = find_installed()
+        read = reading(installed.kinds)
+        self._pipelines = Pipelines(self._database, read, read, builtin_documents())
         self._metering = ReplicaMetering(settings, self._database, cipher) if settings.auth == "required" else None
         limits = open_limits(settings, self._metering, QuotaBook(self._database)) if self._metering else None
         asr, llm, tts = self._stages(settings, routes, limits)
@@ -107,14 +114,19 @@ class ReplicaRuns:
         self._keep_days = settings.runs_keep_days
         self._retention = RunRetention(self._database, self._blobs)
         self._purging: asyncio.Task[None] | None = None
+        self._bell = bell = Bell(settings.redis_url.get_secret_value())
         slots = settings.pipeline_runs_per_replica
-        self._worker = Worker(self._database, Executor(step_runners(means)), read_saved, self._media, slots)
+        executor = Executor({**step_runners(means), **installed.runners}, specs=installed.kinds)
+        self._worker = Worker(self._database, executor, read, self._media, slots, bell=bell)
         self._has_work = slots > 0
+        told = GuardedClient(AllowedHosts(settings.webhook_hosts), max_bytes=_ANSWER_BYTES, cuts=True, https_only=True)
+        self._sender = WebhookSender(self._database, told, cipher, settings.webhook_log_days, bell=bell)
 
     def begin(self) -> None:
         """Start to work, once the event loop runs; nothing where it works already."""
         if self._metering is not None:
             self._metering.begin()
+        self._sender.begin()
         if self._has_work:
             self._worker.begin()
         self._batches.begin()
@@ -128,6 +140,8 @@ class ReplicaRuns:
             await asyncio.wait({self._purging})
         await self._batches.close()
         await self._worker.close()
+        await self._sender.close()
+        await self._bell.close()
         await self._codec.close()
         self._blobs.close()
         await self._database.close()

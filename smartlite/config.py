@@ -148,6 +148,12 @@ class Settings(FileSettings):
     """Days that runs stay after their end, with their media; 0: for ever. One that was replayed stays as long as the
     replay."""
 
+    webhook_hosts: Annotated[tuple[str, ...], NoDecode] = ("*",)
+    """Hosts that webhooks may be sent to, comma-separated: ``*`` every host at its public addresses, by https alone;
+    ``name`` this one, likewise; ``name:port`` wherever that is, also in this network and over http; none: nowhere."""
+    webhook_log_days: Annotated[int, Field(ge=4)] = 30
+    """Days that the log of deliveries is kept; the last attempt of one is made in its third."""
+
     prices: Path | None = None
     """A YAML file with what use costs, see docs/usage.md; none: everything costs nothing."""
     history_retention_days: Annotated[int, Field(ge=0)] = 90
@@ -240,7 +246,7 @@ class Settings(FileSettings):
             raise ValueError(msg)
         return value
 
-    @field_validator("allowed_hosts", "cors_origins", "pipeline_http_hosts", mode="before")
+    @field_validator("allowed_hosts", "cors_origins", "pipeline_http_hosts", "webhook_hosts", mode="before")
     @classmethod
     def _split_list(cls, value: object) -> object:
         if isinstance(value, str):

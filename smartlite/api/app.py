@@ -49,6 +49,7 @@ from smartlite.api.routes import (
     usage,
     voice,
     voices,
+    webhooks,
 )
 from smartlite.api.services import Services
 from smartlite.jobs.request_runs import RequestRuns
@@ -82,6 +83,7 @@ ROUTERS_OF: Final[dict[str, dict[str, tuple[APIRouter, ...]]]] = {
     "runs": {"/v1": (pipeline_runs.router, runs.router, run_data.router, run_results.router)},
     "files": {"/v1": (files.router,)},
     "batches": {"/v1": (batches.router,)},
+    "webhooks": {"/v1": (webhooks.router,)},
 }
 """Likewise, by the field of ``Services`` without which they are not served."""
 

@@ -24,6 +24,7 @@ from smartlite.jobs.pipelines import Pipelines
 from smartlite.jobs.prompts import Prompts
 from smartlite.jobs.run_retention import RunRetention
 from smartlite.jobs.runs import Runs
+from smartlite.jobs.webhooks import Webhooks
 from smartlite.metering import Metering
 from smartlite.metering.history import History
 from smartlite.storage.blobs import BlobStore
@@ -75,6 +76,9 @@ class Services:
     retention: RunRetention | None = None
     """What removes runs; likewise."""
 
+    webhooks: Webhooks | None = None
+    """Who is told of what happens; None: nobody is."""
+
     async def directory(self) -> ModelDirectory:
         """Every served model with its voices, those included that only the model itself could tell."""
         if not self.models.untold:
@@ -119,5 +123,6 @@ BatchesDep = Annotated[Batches, Depends(_served(lambda services: services.batche
 RetentionDep = Annotated[RunRetention, Depends(_served(lambda services: services.retention))]
 PromptsDep = Annotated[Prompts, Depends(_served(lambda services: services.prompts))]
 ConversationsDep = Annotated[Conversations, Depends(_served(lambda services: services.conversations))]
+WebhooksDep = Annotated[Webhooks, Depends(_served(lambda services: services.webhooks))]
 MediaDep = Annotated[BlobStore, Depends(_served(lambda services: services.media))]
 ServicesDep = Annotated[Services, Depends(get_services)]

@@ -69,6 +69,9 @@ class Scope(StrEnum):
     """Batches that one may see."""
     BATCHES_WRITE = "batches:write"
     """What the lines ask needs its own scope beside it."""
+    WEBHOOKS_READ = "webhooks:read"
+    """Webhooks that one may see, and what was sent to them."""
+    WEBHOOKS_WRITE = "webhooks:write"
     RESOURCES_ADMIN = "resources:admin"
     """Everything that has an owner, whoever that is."""
 
@@ -89,6 +92,7 @@ _PIPELINES: Final = frozenset({Scope.PIPELINES_READ, Scope.PIPELINES_WRITE, Scop
 _CONVERSATIONS: Final = frozenset({Scope.CONVERSATIONS_READ, Scope.CONVERSATIONS_WRITE})
 _PROMPTS: Final = frozenset({Scope.PROMPTS_READ, Scope.PROMPTS_WRITE})
 _FILES: Final = frozenset({Scope.FILES_READ, Scope.FILES_WRITE, Scope.BATCHES_READ, Scope.BATCHES_WRITE})
+_WEBHOOKS: Final = frozenset({Scope.WEBHOOKS_READ, Scope.WEBHOOKS_WRITE})
 
 BUILT_IN_ROLES: Final[Mapping[str, frozenset[Scope]]] = {
     "admin": frozenset(Scope),
@@ -97,6 +101,7 @@ BUILT_IN_ROLES: Final[Mapping[str, frozenset[Scope]]] = {
     | _PROMPTS
     | _CONVERSATIONS
     | _FILES
+    | _WEBHOOKS
     | {Scope.MODELS_READ, Scope.USERS_READ, Scope.AUDIT_READ, Scope.USAGE_READ, Scope.REQUESTS_READ, Scope.QUOTAS_READ}
     | {Scope.ORGS_READ},
     "developer": INFERENCE
@@ -104,6 +109,7 @@ BUILT_IN_ROLES: Final[Mapping[str, frozenset[Scope]]] = {
     | _PROMPTS
     | _CONVERSATIONS
     | _FILES
+    | _WEBHOOKS
     | {Scope.MODELS_READ, Scope.KEYS_READ, Scope.KEYS_WRITE, Scope.OAUTH_READ, Scope.OAUTH_WRITE},
     "user": INFERENCE
     | _CONVERSATIONS

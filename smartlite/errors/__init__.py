@@ -26,12 +26,13 @@ Must not know who raises or who renders. The tree, with the status that each bra
     │   ├── HostNotAllowed        421
     │   └── Unprocessable         422: AudioInvalid, AudioNotFinite, SampleRateUnsupported,
     │                                  ChannelsUnsupported, NoSpeech, PasswordRefused,
-    │                                  IdempotencyKeyReused
+    │                                  IdempotencyKeyReused, PythonStepRefused
     ├── HTTPRequestRefused        424
     ├── Overloaded                429: TooManySignIns, RunQueueFull, BatchQueueFull
     ├── RateLimited               429: TokensLimited, AudioLimited, CharactersLimited, QuotaExceeded
     ├── EngineFailed              500
     ├── LeaseLost                 500
+    ├── PythonStepFailed          500
     ├── ConfigurationError        500
     ├── ModelStoreError           500: ChecksumMismatch, SourceUnavailable
     ├── StorageCorrupt            502
@@ -77,6 +78,7 @@ from smartlite.errors.client import (
     PermissionDenied,
     PipelineInvalid,
     PromptInvalid,
+    PythonStepRefused,
     RangeNotSatisfiable,
     RequestTooLarge,
     RunBusy,
@@ -120,6 +122,7 @@ from smartlite.errors.server import (
     ModelNotReady,
     ModelStoreError,
     Overloaded,
+    PythonStepFailed,
     QuotaExceeded,
     RateLimited,
     ReplicaLost,
@@ -189,6 +192,8 @@ __all__ = [
     "PromptInvalid",
     "ProviderFailed",
     "ProviderUnavailable",
+    "PythonStepFailed",
+    "PythonStepRefused",
     "QuotaExceeded",
     "RangeNotSatisfiable",
     "RateLimited",

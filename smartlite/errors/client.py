@@ -272,6 +272,12 @@ class NoSpeech(Unprocessable):
     code = "no_speech"
 
 
+class PythonStepRefused(Unprocessable):
+    """A step of an installed package cannot do anything with what it was given."""
+
+    code = "python_step_refused"
+
+
 class PasswordRefused(Unprocessable):
     """This cannot become a password: too short, too long, or guessed first."""
 

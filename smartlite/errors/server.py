@@ -81,6 +81,12 @@ class HTTPRequestRefused(SmartLiteError):
     code = "http_request_refused"
 
 
+class PythonStepFailed(SmartLiteError):
+    """A step of an installed package raised an error of its own; it may be tried again."""
+
+    code = "python_step_failed"
+
+
 class HTTPRequestFailed(SmartLiteError):
     """A step's HTTP request was not answered, or with a status of 500 or more."""
 

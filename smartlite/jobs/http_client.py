@@ -21,12 +21,22 @@ class GuardedClient:
         hosts: Which may be asked.
         transport: Sends; None: over the network.
         max_bytes: Of a request or an answer.
+        cuts: Whether of a longer answer the beginning is taken, as it came; else it is refused.
+        https_only: Whether a host is asked over http only where it may be asked wherever it is.
     """
 
     def __init__(
-        self, hosts: AllowedHosts, transport: httpx.AsyncBaseTransport | None = None, max_bytes: int = MAX_BYTES
+        self,
+        hosts: AllowedHosts,
+        transport: httpx.AsyncBaseTransport | None = None,
+        max_bytes: int = MAX_BYTES,
+        *,
+        cuts: bool = False,
+        https_only: bool = False,
     ) -> None:
         self._hosts = hosts
+        self._cuts = cuts
+        self._https_only = https_only
         self._transport = transport
         self._max_bytes = max_bytes
 
@@ -53,6 +63,8 @@ class GuardedClient:
         if url.userinfo:
             raise HTTPRequestRefused("The URL has a user or a password; send a header instead.", "url")
         host, port = url.host, url.port or (443 if url.scheme == "https" else 80)
+        if self._https_only and url.scheme != "https" and not self._hosts.is_named(host, port):
+            raise HTTPRequestRefused("The URL does not begin with https://.", "url")
         address = await self._hosts.address_of(host, port)
         headers = {**request.headers, "host": url.netloc.decode("ascii")}
         extensions = {"sni_hostname": host} if url.scheme == "https" else {}
@@ -75,11 +87,13 @@ class GuardedClient:
 
     async def _read(self, response: httpx.Response) -> bytes:
         body = bytearray()
-        async for piece in response.aiter_bytes():
+        async for piece in response.aiter_raw() if self._cuts else response.aiter_bytes():
             body += piece
+            if len(body) > self._max_bytes and self._cuts:
+                break
             if len(body) > self._max_bytes:
                 raise HTTPRequestRefused(f"The service's answer has more than {self._max_bytes} bytes.")
-        return bytes(body)
+        return bytes(body[: self._max_bytes])
 
 
 def _headers(response: httpx.Response) -> dict[str, str]:

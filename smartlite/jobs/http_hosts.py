@@ -1,4 +1,4 @@
-"""Which hosts steps may ask, and at which address. Must not know how a request is sent.
+"""Which hosts may be asked, and at which address. Must not know how a request is sent.
 
 A name is resolved once and every address that it has is looked at; the request then goes to one that was looked at, so
 that a name that changes its address meanwhile (DNS rebinding) reaches nothing else.
@@ -37,6 +37,24 @@ class AllowedHosts:
         self._allowed = frozenset(name.lower() for name in allowed)
         self._resolve = resolve
 
+    def is_named(self, host: str, port: int) -> bool:
+        """Whether it may be asked wherever it is."""
+        return f"{_bracketed(_named(host))}:{port}" in self._allowed
+
+    def check_name(self, host: str, port: int) -> None:
+        """Look at what is written, before anybody asks for an address.
+
+        Raises:
+            HTTPRequestRefused: 424, the host may not be asked, or is written as an address that may not be.
+        """
+        name = _named(host)
+        if self.is_named(host, port):
+            return
+        if _bracketed(name) not in self._allowed and ANY not in self._allowed:
+            raise HTTPRequestRefused(f"The host '{name[:128]}' is none that may be asked.", "url")
+        if _is_address(name) and not _is_public(name):
+            raise HTTPRequestRefused(f"The host '{name[:128]}' is not at a public address.", "url")
+
     async def address_of(self, host: str, port: int) -> str:
         """The address to connect to.
 
@@ -44,11 +62,8 @@ class AllowedHosts:
             HTTPRequestRefused: 424, the host may not be asked, or it is not where it may be.
             HTTPRequestFailed: 502, nobody knows the name.
         """
-        name = host.lower().rstrip(".")
-        bracketed = f"[{name}]" if ":" in name else name
-        is_named = f"{bracketed}:{port}" in self._allowed
-        if not is_named and bracketed not in self._allowed and ANY not in self._allowed:
-            raise HTTPRequestRefused(f"The host '{name[:128]}' is none that steps may ask.", "url")
+        name, is_named = _named(host), self.is_named(host, port)
+        self.check_name(host, port)
         try:
             async with asyncio.timeout(_TIMEOUT_S):
                 addresses = await self._resolve(name, port)
@@ -59,6 +74,22 @@ class AllowedHosts:
         if not is_named and not all(map(_is_public, addresses)):
             raise HTTPRequestRefused(f"The host '{name[:128]}' is not at a public address.", "url")
         return addresses[0]
+
+
+def _named(host: str) -> str:
+    return host.lower().rstrip(".")
+
+
+def _bracketed(name: str) -> str:
+    return f"[{name}]" if ":" in name else name
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return False
+    return True
 
 
 def _is_public(text: str) -> bool:

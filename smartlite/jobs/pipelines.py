@@ -1,7 +1,7 @@
 """Pipelines that people keep, and those that ship: names, versions, which is meant. Must not know HTTP, nor who may.
 
-Whoever calls has asked ``policies.decide_access`` before. What ships belongs to nobody, never changes, and is found by
-its name where its reader has none of their own by that name.
+Whoever calls has asked ``policies.decide_access`` before; what they change is noted in the audit log with it. What
+ships belongs to nobody, never changes, and is found by its name where its reader has none of their own by that name.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
+from smartlite.auth.noted import Actor, note
 from smartlite.domain.identity import Page
 from smartlite.domain.ids import new_id
 from smartlite.domain.models import ModelDirectory
 from smartlite.domain.pipelines import Document, Pipeline, PipelineVersion
 from smartlite.errors import AlreadyExists, InvalidRequest, NotFound, PermissionDenied
 from smartlite.jobs.request_document import REQUEST_DOCUMENT, REQUEST_SOURCE
-from smartlite.pipeline.spec import ServedCatalog, check_document, read_document
+from smartlite.pipeline.spec import KINDS, Kind, ServedCatalog, check_document, read_document
 from smartlite.storage import pipelines
 from smartlite.storage.database import Database, retried
 from smartlite.storage.reach import Reader
@@ -30,6 +31,8 @@ MAX_VERSIONS: Final = 1000
 """Of one pipeline."""
 RESERVED: Final = frozenset({"schema"})
 """Names that would hide another address."""
+_PLATFORM: Final = Actor(None)
+_KIND: Final = "pipeline"
 _SHIPPED_AT: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -43,7 +46,7 @@ class Saved:
     """False: there was a version of the same text."""
 
 
-def read_saved(source: str) -> Document:
+def read_saved(source: str, kinds: Mapping[str, Kind] = KINDS) -> Document:
     """The document of a version, whose models were checked when it was saved; or the one of a run of a request.
 
     Raises:
@@ -51,13 +54,18 @@ def read_saved(source: str) -> Document:
     """
     if source == REQUEST_SOURCE:
         return REQUEST_DOCUMENT
-    return check_document(read_document(source), None)
+    return check_document(read_document(source), None, kinds)
 
 
-def checking(models: ModelDirectory) -> Callable[[str], Document]:
+def reading(kinds: Mapping[str, Kind]) -> Callable[[str], Document]:
+    """``read_saved`` with these kinds of steps."""
+    return lambda source: read_saved(source, kinds)
+
+
+def checking(models: ModelDirectory, kinds: Mapping[str, Kind] = KINDS) -> Callable[[str], Document]:
     """Likewise of a text that is to be saved, with the models and voices that it names."""
     catalog = ServedCatalog(models)
-    return lambda source: check_document(read_document(source), catalog)
+    return lambda source: check_document(read_document(source), catalog, kinds)
 
 
 def is_built_in(pipeline_id: str) -> bool:
@@ -75,6 +83,7 @@ class Pipelines:
         built_in: Texts of those that ship, by name.
         clock: Tells the time in UTC.
         check_prompts: Checks the prompts that a document names, as its owner reads them; raises PipelineInvalid.
+        kinds: What steps may use.
     """
 
     def __init__(
@@ -85,6 +94,7 @@ class Pipelines:
         built_in: Mapping[str, str],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         check_prompts: Callable[[Document, Reader], Awaitable[None]] | None = None,
+        kinds: Mapping[str, Kind] = KINDS,
     ) -> None:
         self._database = database
         self._check_prompts = check_prompts
@@ -92,6 +102,7 @@ class Pipelines:
         self._check = check
         self._built_in = built_in
         self._clock = clock
+        self.kinds = kinds
 
     @property
     def built_in(self) -> tuple[Pipeline, ...]:
@@ -131,7 +142,7 @@ class Pipelines:
         async with self._database.reading() as session:
             return await pipelines.page(session, reader, after=after, limit=limit)
 
-    async def add(self, owner_id: str, organization_id: str | None, source: str) -> Saved:
+    async def add(self, owner_id: str, organization_id: str | None, source: str, actor: Actor = _PLATFORM) -> Saved:
         """Add a pipeline, called as its document says.
 
         Raises:
@@ -152,11 +163,12 @@ class Pipelines:
                 if await pipelines.count(session, owner_id) >= MAX_PIPELINES:
                     raise InvalidRequest(f"There are {MAX_PIPELINES} pipelines of yours, which is the most.")
                 await pipelines.add(session, pipeline, source, owner_id)
+                await note(session, actor, "pipeline.add", _KIND, pipeline.id, {"name": name})
 
         await retried(work)
         return Saved(pipeline, await self.version(pipeline, 1), True)
 
-    async def put_version(self, pipeline: Pipeline, source: str, by: str) -> Saved:
+    async def put_version(self, pipeline: Pipeline, source: str, by: str, actor: Actor = _PLATFORM) -> Saved:
         """Have a text be the latest version; the same text is the version that it was before.
 
         Raises:
@@ -175,13 +187,16 @@ class Pipelines:
                 saved = await pipelines.put_version(session, pipeline.id, source, by, self._clock())
                 if saved[1] and saved[0].version > MAX_VERSIONS:
                     raise InvalidRequest(f"This pipeline has {MAX_VERSIONS} versions, which is the most.")
+                if saved[1] or saved[0].version != pipeline.latest:
+                    action = "pipeline.add_version" if saved[1] else "pipeline.set_latest"
+                    await note(session, actor, action, _KIND, pipeline.id, _version(pipeline, saved[0].version))
                 return saved
 
         version, is_new = await retried(work)
         at = self._clock()
         return Saved(replace(pipeline, latest=version.version, updated_at=at), version, is_new)
 
-    async def set_latest(self, pipeline: Pipeline, version: int) -> Pipeline:
+    async def set_latest(self, pipeline: Pipeline, version: int, actor: Actor = _PLATFORM) -> Pipeline:
         """Have another version be meant where none is named.
 
         Raises:
@@ -194,11 +209,14 @@ class Pipelines:
         async def work() -> None:
             async with self._database.writing() as session:
                 await pipelines.set_latest(session, pipeline.id, version, at)
+                if version != pipeline.latest:
+                    details = _version(pipeline, version)
+                    await note(session, actor, "pipeline.set_latest", _KIND, pipeline.id, details)
 
         await retried(work)
         return replace(pipeline, latest=version, updated_at=at)
 
-    async def remove(self, pipeline: Pipeline) -> None:
+    async def remove(self, pipeline: Pipeline, actor: Actor = _PLATFORM) -> None:
         """Remove a pipeline with its versions; runs keep the document that they run.
 
         Raises:
@@ -210,6 +228,7 @@ class Pipelines:
         async def work() -> None:
             async with self._database.writing() as session:
                 await pipelines.remove(session, pipeline.id)
+                await note(session, actor, "pipeline.remove", _KIND, pipeline.id, {"name": pipeline.name})
 
         await retried(work)
 
@@ -262,6 +281,10 @@ class Pipelines:
 
 def _shipped(name: str) -> Pipeline:
     return Pipeline(f"{BUILT_IN}{name}", name, "", None, 1, _SHIPPED_AT, _SHIPPED_AT)
+
+
+def _version(pipeline: Pipeline, number: int) -> dict[str, object]:
+    return {"name": pipeline.name, "version": number}
 
 
 def _refuse_built_in(pipeline: Pipeline) -> None:

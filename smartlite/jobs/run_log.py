@@ -18,6 +18,7 @@ from smartlite.errors import AlreadyExists, DatabaseUnavailable
 from smartlite.pipeline.execution.ports import Entry, Objects, Outcome
 from smartlite.pipeline.execution.values import json_bytes
 from smartlite.storage import run_queue, run_steps, runs
+from smartlite.storage.bell import WEBHOOKS, Bell, of_run
 from smartlite.storage.database import Database, WriteSession, retried
 from smartlite.storage.run_queue import Claim
 
@@ -42,6 +43,7 @@ class StoredRunLog:
         claim: What the worker was given.
         objects: Media of the run's tenant, where large outputs go.
         clock: Tells the time in UTC.
+        bell: Tells those who wait of what was written.
         give_up_s: So long a database that is away is waited for, in seconds.
     """
 
@@ -51,13 +53,16 @@ class StoredRunLog:
         claim: Claim,
         objects: Objects,
         clock: Callable[[], datetime],
+        bell: Bell | None = None,
         give_up_s: float = _GIVE_UP_S,
     ) -> None:
         self._database = database
+        self._run = claim.run
         self._lease = claim.lease
         self._next = claim.next_sequence
         self._objects = objects
         self._clock = clock
+        self._bell = bell or Bell()
         self._give_up_s = give_up_s
         self._turn = asyncio.Lock()
         self._writes: set[asyncio.Task[None]] = set()
@@ -120,11 +125,16 @@ class StoredRunLog:
 
             await self._patiently(lambda: retried(work))
             self._next += len(entry.happenings)
+        self._bell.ring(of_run(self._run.id))
+        if outcome is not None:
+            self._bell.ring(WEBHOOKS)
 
     async def _write_once(self, session: WriteSession, entry: Entry, outcome: Outcome | None, at: datetime) -> None:
         values = None if outcome is None else _ending(outcome, at)
         if await run_queue.advance(session, self._lease, self._next, entry.happenings, at, values):
             await run_steps.record(session, self._lease.run_id, entry.steps, entry.attempts)
+            if outcome is not None:
+                await runs.tell_end(session, self._run, outcome.state, at)
 
     async def _outsourced(self, record: StepRun) -> StepRun:
         """The record, its output in the object store where it is large."""

@@ -3,13 +3,13 @@
 Who may see or cancel a run is for the caller to decide, before.
 """
 
-import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
+from smartlite.auth.noted import Actor, note
 from smartlite.domain.identity import Page
 from smartlite.domain.ids import new_id
 from smartlite.domain.pipelines import (
@@ -27,6 +27,7 @@ from smartlite.domain.pipelines import (
 )
 from smartlite.errors import InvalidRequest, NotFound
 from smartlite.storage import run_events, run_steps, runs
+from smartlite.storage.bell import RUNS, WEBHOOKS, Bell, of_run
 from smartlite.storage.database import Database, retried
 
 POLL_S: Final = 0.2
@@ -66,7 +67,8 @@ class Runs:
         most_of_user: So many runs of one user may wait.
         most: So many runs may wait.
         clock: Tells the time in UTC.
-        poll_s: How often the database is asked for what is new, in seconds.
+        poll_s: How often the database is asked for what is new, in seconds, where no bell tells.
+        bell: Tells workers of new runs, and those who wait of what happens in theirs.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Runs:
         most: int = 1000,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         poll_s: float = POLL_S,
+        bell: Bell | None = None,
     ) -> None:
         self._database = database
         self._read = read
@@ -84,6 +87,7 @@ class Runs:
         self._most = most
         self._clock = clock
         self._poll_s = poll_s
+        self._bell = bell or Bell()
 
     async def submit(self, asked: Submission) -> Run:
         """Accept a run: once this returned, it will be run.
@@ -141,18 +145,20 @@ class Runs:
 
     async def events(self, run_id: str, after: int = 0) -> AsyncGenerator[RunEvent, None]:
         """The events of a run that follow a number, as they happen, until the last one."""
-        while True:
-            async with self._database.reading() as session:
-                run = await runs.get(session, run_id)
-                found = await run_events.after(session, run_id, after, _EVENTS_AT_ONCE)
-            for event in found:
-                after = event.sequence
-                yield event
-            if len(found) == _EVENTS_AT_ONCE:
-                continue
-            if run is None or run.state in ENDED:
-                return
-            await asyncio.sleep(self._poll_s)
+        with self._bell.waiting(of_run(run_id)) as heard:
+            while True:
+                heard.clear()
+                async with self._database.reading() as session:
+                    run = await runs.get(session, run_id)
+                    found = await run_events.after(session, run_id, after, _EVENTS_AT_ONCE)
+                for event in found:
+                    after = event.sequence
+                    yield event
+                if len(found) == _EVENTS_AT_ONCE:
+                    continue
+                if run is None or run.state in ENDED:
+                    return
+                await self._bell.wait(heard, self._poll_s)
 
     async def wait(self, run_id: str, seconds: float) -> Run:
         """The run once it has ended, or as it is after so many seconds.
@@ -161,15 +167,21 @@ class Runs:
             NotFound: 404, there is none.
         """
         until = time.monotonic() + seconds
-        while True:
-            run = await self.get(run_id)
-            left_s = until - time.monotonic()
-            if run.state in ENDED or left_s <= 0:
-                return run
-            await asyncio.sleep(min(self._poll_s, left_s))
+        with self._bell.waiting(of_run(run_id)) as heard:
+            while True:
+                heard.clear()
+                run = await self.get(run_id)
+                left_s = until - time.monotonic()
+                if run.state in ENDED or left_s <= 0:
+                    return run
+                await self._bell.wait(heard, self._poll_s, left_s)
 
-    async def cancel(self, run_id: str) -> Run:
+    async def cancel(self, run_id: str, actor: Actor | None = None) -> Run:
         """Have a run end; one that has ended stays as it is.
+
+        Args:
+            run_id: Which.
+            actor: Whom the audit log tells of; None where it is whose the run is.
 
         Returns:
             The run as it is now: one that a worker has ends within a second.
@@ -180,9 +192,16 @@ class Runs:
 
         async def work() -> Run:
             async with self._database.writing() as session:
+                before = await runs.get(session, run_id)
+                if actor is not None and before is not None and before.state not in ENDED:
+                    await note(session, actor, "run.cancel", "run", run_id, {"pipeline": before.pipeline_name})
                 return await runs.request_cancel(session, run_id, self._clock())
 
-        return await retried(work)
+        run = await retried(work)
+        self._bell.ring(of_run(run_id))
+        if run.state in ENDED:
+            self._bell.ring(WEBHOOKS)
+        return run
 
     async def replay(self, run: Run, from_step: str | None = None, on: PipelineVersion | None = None) -> Run:
         """Run the same again, from a step on: what the steps before it gave is taken over.
@@ -246,6 +265,7 @@ class Runs:
                 await run_steps.record(session, run.id, kept)
 
         await retried(work)
+        self._bell.ring(RUNS)
         return run
 
     async def _all_steps(self, run_id: str) -> list[StepRun]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from smartlite.errors import DatabaseUnavailable, LeaseLost
+from smartlite.storage.bell import Bell
 
 C = TypeVar("C")
 
@@ -47,6 +48,8 @@ class Shift(Generic[C]):
         renew: Keeps it; raises LeaseLost where it is another worker's, and is then worked on no more.
         slots: So many at the same time.
         timing: Of leases.
+        bell: Tells that there may be something to claim.
+        topic: Of the bell.
     """
 
     def __init__(
@@ -57,6 +60,8 @@ class Shift(Generic[C]):
         renew: Callable[[C], Awaitable[None]],
         slots: int,
         timing: Timing,
+        bell: Bell | None = None,
+        topic: str = "",
     ) -> None:
         self._name = name
         self._claim = claim
@@ -64,6 +69,8 @@ class Shift(Generic[C]):
         self._renew = renew
         self._slots = slots
         self._timing = timing
+        self._bell = bell or Bell()
+        self._topic = topic or name
         self._woken = asyncio.Event()
         self._is_closing = False
         self._working: dict[asyncio.Task[None], C] = {}
@@ -91,10 +98,14 @@ class Shift(Generic[C]):
             _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_S)
 
     async def _claim_for_ever(self) -> None:
+        with self._bell.waiting(self._topic, self._woken):
+            await self._claim_until_closed()
+
+    async def _claim_until_closed(self) -> None:
         is_away = False
         while not self._is_closing:
             self._woken.clear()
-            pause_s = self._timing.poll_s
+            pause_s = self._bell.pause_s(self._timing.poll_s)
             try:
                 while len(self._working) < self._slots and (claim := await self._claim()) is not None:
                     self._start(claim)

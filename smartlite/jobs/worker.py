@@ -19,6 +19,7 @@ from smartlite.pipeline.execution.executor import Executor
 from smartlite.pipeline.execution.failures import to_run_error
 from smartlite.pipeline.execution.ports import Entry, Objects, Outcome
 from smartlite.storage import run_queue
+from smartlite.storage.bell import RUNS, Bell
 from smartlite.storage.database import Database, retried
 from smartlite.storage.run_queue import Claim, Lease
 
@@ -39,6 +40,7 @@ class Worker:
         slots: So many runs at the same time.
         timing: Of leases.
         clock: Tells the time in UTC.
+        bell: Tells of new runs, and those who wait of what happens in theirs.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Worker:
         slots: int = 4,
         timing: Timing = USUAL_TIMING,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        bell: Bell | None = None,
     ) -> None:
         self.id = new_id("worker")
         self._database = database
@@ -58,7 +61,8 @@ class Worker:
         self._open_objects = open_objects
         self._timing = timing
         self._clock = clock
-        self._shift = Shift("run", self._claim, self._work, self._renew, slots, timing)
+        self._bell = bell or Bell()
+        self._shift = Shift("run", self._claim, self._work, self._renew, slots, timing, self._bell, RUNS)
 
     def begin(self) -> None:
         """Start to work, once an event loop runs; nothing where it works already."""
@@ -87,7 +91,7 @@ class Worker:
 
     async def _work(self, claim: Claim) -> None:
         objects = self._open_objects(claim.run)
-        log = StoredRunLog(self._database, claim, objects, self._clock)
+        log = StoredRunLog(self._database, claim, objects, self._clock, self._bell)
         told = {"run": claim.run.id, "pipeline": claim.run.pipeline_name}
         try:
             try:
@@ -133,6 +137,7 @@ class Worker:
 
         try:
             await retried(work)
+            self._bell.ring(RUNS)
         except SmartLiteError as error:
             _logger.warning("a run was not given back", extra={"run": lease.run_id, "reason": error.message})
 

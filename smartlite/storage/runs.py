@@ -10,7 +10,7 @@ from sqlalchemy import func, insert, select, update
 from smartlite.domain.identity import Page
 from smartlite.domain.pipelines import ENDED, Happening, PipelineQuery, Run, RunError, RunState
 from smartlite.errors import NotFound, RunQueueFull
-from smartlite.storage import run_events
+from smartlite.storage import run_events, webhook_deliveries
 from smartlite.storage.database import ReadSession, WriteSession
 from smartlite.storage.runs_tables import RunRow
 
@@ -121,8 +121,15 @@ async def request_cancel(session: WriteSession, run_id: str, at: datetime) -> Ru
         sequence = row.next_sequence
         values |= {"state": str(RunState.CANCELLED), "finished_at": at, "next_sequence": sequence + 1}
         await run_events.append(session, run_id, sequence, [Happening("run.cancelled")], at)
+        await tell_end(session, run, RunState.CANCELLED, at)
     await session.write(update(RunRow).where(RunRow.id == run_id).values(values))
     return await get(session, run_id) or run
+
+
+async def tell_end(session: WriteSession, run: Run, state: RunState, at: datetime) -> None:
+    """Have whoever asked for it be told that a run has ended; in the unit of work that ends it."""
+    data = {"id": run.id, "pipeline_id": run.pipeline_id, "pipeline": run.pipeline_name, "version": run.version}
+    await webhook_deliveries.enqueue(session, run.user_id, run.organization_id, f"run.{state}", data, at)
 
 
 async def cancels(session: ReadSession, run_id: str) -> bool:

@@ -138,6 +138,7 @@ RUN: Final = "/v1/runs/{run_id}"
 PROMPT: Final = "/v1/prompts/{prompt}"
 CONVERSATION: Final = "/v1/conversations/{conversation_id}"
 MESSAGE: Final = {"items": [{"role": "user", "content": "Hi."}]}
+WEBHOOK: Final = "/v1/webhooks/{webhook_id}"
 OWNERSHIP: Final[dict[str, Owned]] = {
     f"GET {PIPELINE}": Owned(Tenants.pipeline_of, kept_read),
     f"PUT {PIPELINE}": Owned(Tenants.pipeline_of, kept_change, CHANGED_DOCUMENT),
@@ -178,6 +179,13 @@ OWNERSHIP: Final[dict[str, Owned]] = {
     "GET /v1/files/{file_id}/content": Owned(Tenants.file_of, kept_read),
     "GET /v1/batches/{batch_id}": Owned(Tenants.batch_of, kept_read),
     "POST /v1/batches/{batch_id}/cancel": Owned(Tenants.batch_of, kept_change),
+    f"GET {WEBHOOK}": Owned(Tenants.webhook_of, kept_read),
+    f"PATCH {WEBHOOK}": Owned(Tenants.webhook_of, kept_change, {}),
+    f"DELETE {WEBHOOK}": Owned(Tenants.webhook_of, kept_change),
+    f"POST {WEBHOOK}/rotate-secret": Owned(Tenants.webhook_of, kept_change, {}),
+    f"POST {WEBHOOK}/test": Owned(Tenants.webhook_of, kept_change),
+    f"GET {WEBHOOK}/deliveries": Owned(Tenants.webhook_of, kept_read),
+    f"POST {WEBHOOK}/deliveries/{{delivery_id}}/redeliver": Owned(Tenants.webhook_of, kept_change),
     "GET /v1/models/{model:path}": Owned(Tenants.model_of, everybodys),
     "GET /v1/responses/{response_id}": ABSENT,
     "DELETE /v1/responses/{response_id}": ABSENT,

@@ -11,6 +11,7 @@ import httpx
 from smartlite.api.app import create_app
 from smartlite.api.in_process import InProcessGateway
 from smartlite.api.services import Services
+from smartlite.auth.noted import Actor
 from smartlite.domain.asr import Transcript
 from smartlite.domain.audio import AudioChunk, AudioFormat, EncodedAudio
 from smartlite.domain.batches import BatchEndpoint
@@ -28,6 +29,7 @@ from smartlite.jobs.batches import Batches, NewBatch
 from smartlite.jobs.conversations import Conversations
 from smartlite.jobs.files import Files, NewFile
 from smartlite.jobs.gateway_calls import Caller, GatewayCalls, StoredAnswer, StoredRequest
+from smartlite.jobs.http_hosts import AllowedHosts
 from smartlite.jobs.kinds import Means, step_runners
 from smartlite.jobs.media import TenantMedia, tenant_of
 from smartlite.jobs.pipelines import Pipelines, checking, read_saved
@@ -35,6 +37,7 @@ from smartlite.jobs.prompts import Prompts, find_prompt
 from smartlite.jobs.run_retention import RunRetention
 from smartlite.jobs.runs import Runs, Submission
 from smartlite.jobs.shift import Timing
+from smartlite.jobs.webhooks import Wanted, Webhooks
 from smartlite.jobs.worker import Worker
 from smartlite.pipeline.builtin import builtin_documents
 from smartlite.pipeline.execution.executor import Executor
@@ -133,6 +136,7 @@ class Works:
         self.runs = Runs(database, read_saved, poll_s=0.01)
         self.files = Files(database, self.blobs, 10**9)
         self.batches = Batches(database)
+        self.webhooks = Webhooks(database, Cipher(database, {}), AllowedHosts(("*", "127.0.0.1:9")))
         means = Means(
             services.asr,
             services.llm,
@@ -174,6 +178,7 @@ class Works:
             "retention": self.retention,
             "prompts": self.prompts,
             "conversations": self.conversations,
+            "webhooks": self.webhooks,
         }
 
     def objects(self, run: Run) -> TenantMedia:
@@ -215,6 +220,15 @@ class Works:
         """One of somebody's that nobody works on; its id."""
         new = NewBatch(Caller(owner_id, organization_id), BatchEndpoint.CHAT, "file_0")
         return (await self.batches.add(new)).id
+
+    async def add_webhook(self, owner_id: str, organization_id: str | None = None) -> tuple[str, str]:
+        """One of somebody's, and a delivery that had failed for good."""
+        url = "https://example.com/hook"
+        made, _ = await self.webhooks.add(Actor(None), owner_id, organization_id, url, "", ["run.failed"])
+        delivery = await self.webhooks.test(made)
+        await self.webhooks.change(Actor(None), made, Wanted(is_active=False))
+        await self.webhooks.change(Actor(None), dataclasses.replace(made, is_active=False), Wanted(is_active=True))
+        return made.id, delivery.id
 
     async def close(self) -> None:
         await self.batch_worker.close()

@@ -252,6 +252,12 @@ class Tenants:
         organization = self.organization_id if owner == "mate" else None
         return {"batch_id": await self.works.add_batch(self.platform.users[owner], organization)}
 
+    async def webhook_of(self, owner: str) -> dict[str, str]:
+        """Likewise."""
+        organization = self.organization_id if owner == "mate" else None
+        webhook_id, delivery_id = await self.works.add_webhook(self.platform.users[owner], organization)
+        return {"webhook_id": webhook_id, "delivery_id": delivery_id}
+
     async def model_of(self, _: str) -> dict[str, str]:
         return {"model": "fake-llm"}
 

@@ -51,6 +51,9 @@ WITH_JSON: Final = (
     "POST /v1/conversations/{conversation_id}",
     "POST /v1/conversations/{conversation_id}/items",
     "POST /v1/batches",
+    "POST /v1/webhooks",
+    "PATCH /v1/webhooks/{webhook_id}",
+    "POST /v1/webhooks/{webhook_id}/rotate-secret",
 )
 OPENAI: Final = WITH_JSON[:4]
 """In OpenAI's format, whose clients send fields that are newer than a server."""
@@ -103,6 +106,9 @@ GOOD_BODIES: Final[dict[str, dict[str, Any]]] = {
     "POST /v1/conversations/{conversation_id}": {},
     "POST /v1/conversations/{conversation_id}/items": {"items": [{"role": "user", "content": "Hi."}]},
     "POST /v1/batches": {"input_file_id": "file_x", "endpoint": "/v1/embeddings", "completion_window": "24h"},
+    "POST /v1/webhooks": {"url": "https://example.com/hook", "event_types": ["run.failed"]},
+    "PATCH /v1/webhooks/{webhook_id}": {},
+    "POST /v1/webhooks/{webhook_id}/rotate-secret": {},
     "POST /v1/oauth/clients": {"name": "Captions", "kind": "confidential", "scopes": ["models:read"]},
 }
 """With all that is needed, so that what is changed is at fault."""

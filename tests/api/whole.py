@@ -143,6 +143,7 @@ class Whole:
         await self.drain.read_all()
         run_id, place = await self.works.add_run(me)
         conversation_id, item_id = await self.works.add_conversation(me)
+        webhook_id, delivery_id = await self.works.add_webhook(me)
         resource = Resource("request", record.id, me)
         await self.identity.sharing.put(principal, NOBODY, resource, SubjectKind.USER, other, Access.READ)
         return Resident(
@@ -175,6 +176,8 @@ class Whole:
                 "conversation_id": conversation_id,
                 "item_id": item_id,
                 "run_id": run_id,
+                "webhook_id": webhook_id,
+                "delivery_id": delivery_id,
                 "key": place,
                 "file_id": await self.works.add_file(me),
                 "input_file_id": await self.works.add_file(me),

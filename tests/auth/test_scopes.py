@@ -67,11 +67,13 @@ def test_the_built_in_roles_are_these() -> None:
             *("files:read", "files:write", "models:read", "orgs:read"),
             *("pipelines:read", "pipelines:run", "pipelines:write"),
             *("prompts:read", "prompts:write", "quotas:read", "requests:read", "usage:read", "users:read"),
+            *("webhooks:read", "webhooks:write"),
         ],
         "developer": [
             *("batches:read", "batches:write", "conversations:read", "conversations:write"),
             *("files:read", "files:write", "keys:read", "keys:write", "models:read", "oauth:read", "oauth:write"),
             *("pipelines:read", "pipelines:run", "pipelines:write", "prompts:read", "prompts:write"),
+            *("webhooks:read", "webhooks:write"),
         ],
         "user": [
             *("batches:read", "batches:write", "conversations:read", "conversations:write"),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from deployments.runs import read_saved, write_captions
+from deployments.runs import write_captions
 from smartlite.api.services import Services
 from smartlite.codecs.limits import AudioLimits
 from smartlite.domain.pipelines import JSON, MediaRef, RunState
@@ -14,7 +14,7 @@ from smartlite.jobs.http_client import GuardedClient
 from smartlite.jobs.http_hosts import AllowedHosts
 from smartlite.jobs.kinds import Means, step_runners
 from smartlite.jobs.media import TenantMedia, tenant_of
-from smartlite.jobs.pipelines import Pipelines
+from smartlite.jobs.pipelines import Pipelines, read_saved
 from smartlite.jobs.prompts import Prompts, find_prompt
 from smartlite.jobs.runs import Runs, Submission
 from smartlite.jobs.worker import Worker

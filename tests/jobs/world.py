@@ -10,7 +10,7 @@ from smartlite.jobs.shift import Timing
 from smartlite.jobs.worker import Worker
 from smartlite.pipeline.execution.executor import Executor
 from smartlite.storage.database import Database
-from tests.pipeline.execution.world import MemoryObjects, Script, a_document, a_step
+from tests.pipeline.execution.world import SCRIPTED, MemoryObjects, Script, a_document, a_step
 
 FAST = Timing(lease_s=1.0, renew_s=0.2, poll_s=0.01)
 
@@ -52,7 +52,7 @@ class Office:
 
     def worker(self, slots: int = 4, timing: Timing = FAST) -> Worker:
         """One more; it works at once."""
-        executor = Executor({"python": self.script.run}, cancel_check_s=0.02)
+        executor = Executor({"python": self.script.run}, cancel_check_s=0.02, specs=SCRIPTED)
         worker = Worker(self.database, executor, read, self._open, slots, timing)
         worker.begin()
         self.workers.append(worker)

@@ -15,6 +15,7 @@ from smartlite.api.pipeline_access import owner_of, pipeline_of, reader_of
 from smartlite.api.principal import PrincipalDep
 from smartlite.api.schemas.pipelines import NewLatest, PipelineDetail, PipelineList, PipelineObject, VersionDetail
 from smartlite.api.services import PipelinesDep, ServicesDep
+from smartlite.api.visitor import actor_of
 from smartlite.auth.scopes import Scope
 from smartlite.domain.organizations import Access
 from smartlite.pipeline.spec import json_schema
@@ -50,14 +51,15 @@ async def list_pipelines(
 async def add_pipeline(request: Request, pipelines: PipelinesDep, principal: PrincipalDep) -> VersionDetail:
     """Called as its document says, which is its version 1; it belongs to the organization that you ask for, if any."""
     source = await read_source(request)
-    saved = await pipelines.add(owner_of(principal), principal.organization_id, source)
+    actor = await actor_of(request, principal)
+    saved = await pipelines.add(owner_of(principal), principal.organization_id, source, actor)
     return VersionDetail.with_source(saved.pipeline, saved.version)
 
 
 @router.get("/schema", summary="Retrieve the schema of documents", dependencies=_READ)
-async def retrieve_schema() -> dict[str, object]:
-    """JSON Schema, for editors and other programs."""
-    return json_schema()
+async def retrieve_schema(pipelines: PipelinesDep) -> dict[str, object]:
+    """JSON Schema, for editors and other programs; with the steps of packages that the operator installed."""
+    return json_schema(pipelines.kinds)
 
 
 @router.get("/{pipeline}", summary="Retrieve a pipeline", dependencies=_READ, responses=_ABSENT)
@@ -87,7 +89,7 @@ async def put_version(
     """It is the latest from then on. A text that was a version before is that version again, and makes no new one."""
     source = await read_source(request)
     found = await pipeline_of(services, principal, pipeline, Access.WRITE)
-    saved = await pipelines.put_version(found, source, owner_of(principal))
+    saved = await pipelines.put_version(found, source, owner_of(principal), await actor_of(request, principal))
     response.status_code = 201 if saved.is_new else 200
     return VersionDetail.with_source(saved.pipeline, saved.version)
 
@@ -96,10 +98,11 @@ async def put_version(
     "/{pipeline}", summary="Remove a pipeline", status_code=204, dependencies=_WRITE, responses=error_responses(404)
 )
 async def remove_pipeline(
-    pipeline: str, services: ServicesDep, pipelines: PipelinesDep, principal: PrincipalDep
+    request: Request, pipeline: str, services: ServicesDep, pipelines: PipelinesDep, principal: PrincipalDep
 ) -> Response:
     """With its versions; its runs stay, with the document that they run."""
-    await pipelines.remove(await pipeline_of(services, principal, pipeline, Access.WRITE))
+    found = await pipeline_of(services, principal, pipeline, Access.WRITE)
+    await pipelines.remove(found, await actor_of(request, principal))
     return Response(status_code=204)
 
 
@@ -116,4 +119,4 @@ async def set_latest(
     """The one that is meant where none is named; an older one, to go back."""
     body = await read_json(request, NewLatest)
     found = await pipeline_of(services, principal, pipeline, Access.WRITE)
-    return PipelineObject.of(await pipelines.set_latest(found, body.version))
+    return PipelineObject.of(await pipelines.set_latest(found, body.version, await actor_of(request, principal)))

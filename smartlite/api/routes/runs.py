@@ -18,6 +18,7 @@ from smartlite.api.run_stream import run_object
 from smartlite.api.schemas.runs import AttemptObject, RunDetail, RunList, RunObject, RunSummary, StepList, StepObject
 from smartlite.api.schemas.times import Instant
 from smartlite.api.services import PipelinesDep, RetentionDep, RunsDep, Services, ServicesDep
+from smartlite.api.visitor import actor_of
 from smartlite.auth.policies import missing, role_in
 from smartlite.auth.scopes import Scope
 from smartlite.domain.organizations import Access
@@ -126,10 +127,13 @@ async def remove_run(run_id: str, services: ServicesDep, retention: RetentionDep
 
 
 @router.post("/{run_id}/cancel", summary="Cancel a run", dependencies=_RUN, responses=_ABSENT)
-async def cancel_run(run_id: str, services: ServicesDep, runs: RunsDep, principal: PrincipalDep) -> RunObject:
+async def cancel_run(
+    request: Request, run_id: str, services: ServicesDep, runs: RunsDep, principal: PrincipalDep
+) -> RunObject:
     """One that waits ends at once, one that runs within a second; one that has ended stays as it is."""
     run = await run_of(services, principal, run_id, Access.WRITE)
-    return run_object(await runs.cancel(run.id))
+    is_own = run.user_id == owner_of(principal)
+    return run_object(await runs.cancel(run.id, None if is_own else await actor_of(request, principal)))
 
 
 @router.post(

@@ -24,7 +24,7 @@ from smartlite.pipeline.execution.kinds import StepContext, StepDelta, StepEvent
 from smartlite.pipeline.execution.records import Records, error_json, named
 from smartlite.pipeline.execution.values import check_size
 from smartlite.pipeline.spec.expressions import resolve
-from smartlite.pipeline.spec.kinds import KINDS, checked_fields
+from smartlite.pipeline.spec.kinds import Kind, checked_fields
 
 _logger = logging.getLogger(__name__)
 
@@ -48,6 +48,7 @@ class Attempts:
 
     Args:
         kinds: What runs each kind of step.
+        specs: The fields of each kind.
         records: Of the run.
         open_context: Makes the context of an attempt, from the unit and the attempt's number.
         sleep: Waits so many seconds.
@@ -56,11 +57,13 @@ class Attempts:
     def __init__(
         self,
         kinds: Mapping[str, StepRunner],
+        specs: Mapping[str, Kind],
         records: Records,
         open_context: Callable[[Unit, int], StepContext],
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._kinds = kinds
+        self._specs = specs
         self._records = records
         self._open_context = open_context
         self._sleep = sleep
@@ -135,14 +138,20 @@ class Attempts:
             raise _failed(unit, error) from error
         return output
 
-    @staticmethod
-    async def _fields(unit: Unit, choice: Fallback, uses: str) -> Mapping[str, JSON]:
-        written = {**_kept(unit.step, choice), **choice.with_}
+    async def _fields(self, unit: Unit, choice: Fallback, uses: str) -> Mapping[str, JSON]:
+        written = {**self._kept(unit.step, choice), **choice.with_}
         try:
             # An expression may take a second to be worked out, or refused.
-            return checked_fields(uses, await asyncio.to_thread(resolve, written, unit.namespace))
+            return checked_fields(uses, await asyncio.to_thread(resolve, written, unit.namespace), self._specs)
         except SmartLiteError as error:
             raise _failed(unit, error) from error
+
+    def _kept(self, step: Step, choice: Fallback) -> Mapping[str, JSON]:
+        """The step's own fields, of which another kind takes those that it has too."""
+        kind = self._specs.get(choice.uses or step.uses)
+        if choice.uses is None or kind is None or kind.open:
+            return step.with_
+        return {name: value for name, value in step.with_.items() if name in kind.fields}
 
     async def _drive(self, unit: Unit, number: int, events: AsyncGenerator[StepEvent, None]) -> JSON:
         """Take a step's events; what it raises is its failure, and what the log raises is not."""
@@ -176,14 +185,6 @@ class Attempts:
         except Exception as error:
             _logger.exception("a step failed as nobody expected", extra={"step": unit.path})
             raise _failed(unit, SmartLiteError("The step failed as nobody expected.")) from error
-
-
-def _kept(step: Step, choice: Fallback) -> Mapping[str, JSON]:
-    """The step's own fields, of which another kind takes those that it has too."""
-    kind = KINDS.get(choice.uses or step.uses)
-    if choice.uses is None or kind is None or kind.open:
-        return step.with_
-    return {name: value for name, value in step.with_.items() if name in kind.fields}
 
 
 def _failed(unit: Unit, error: SmartLiteError) -> StepFailed:

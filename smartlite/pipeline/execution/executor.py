@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from smartlite.domain.pipelines import Document, Run, RunState
 from smartlite.pipeline.execution.failures import StepFailed
@@ -11,8 +11,10 @@ from smartlite.pipeline.execution.graph import Graph, Surroundings
 from smartlite.pipeline.execution.kinds import StepRunner
 from smartlite.pipeline.execution.ports import Objects, Outcome, RunLog
 from smartlite.pipeline.execution.records import Records
+from smartlite.pipeline.spec.kinds import KINDS, Kind
 
 CANCEL_CHECK_S: Final = 0.5
+_CANCEL_AGAIN_S: Final = 0.5
 
 
 class Executor:
@@ -23,6 +25,7 @@ class Executor:
         clock: Tells the time in UTC.
         sleep: Waits so many seconds between attempts.
         cancel_check_s: How often a run is asked whether it is to end, in seconds.
+        specs: The fields of each kind, by its name.
     """
 
     def __init__(
@@ -31,11 +34,13 @@ class Executor:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         cancel_check_s: float = CANCEL_CHECK_S,
+        specs: Mapping[str, Kind] = KINDS,
     ) -> None:
         self._kinds = kinds
         self._clock = clock
         self._sleep = sleep
         self._cancel_check_s = cancel_check_s
+        self._specs = specs
 
     async def run(self, document: Document, run: Run, log: RunLog, objects: Objects, token: int = 1) -> Outcome:
         """Go on with a run and end it. Cancelled, it stops what it began and leaves the run to another worker.
@@ -52,7 +57,7 @@ class Executor:
             DatabaseUnavailable: It cannot be written for too long.
         """
         records = Records(run, log, await log.steps(), self._clock)
-        around = Surroundings(self._kinds, records, objects, token, self._sleep)
+        around = Surroundings(self._kinds, self._specs, records, objects, token, self._sleep)
         outcome = await self._until_end(Graph(around, document, run.inputs), log)
         await records.finish(outcome)
         return outcome
@@ -67,9 +72,7 @@ class Executor:
             cancelled.result()
             return Outcome(RunState.CANCELLED)
         finally:
-            for task in (working, cancelled):
-                task.cancel()
-            await asyncio.gather(working, cancelled, return_exceptions=True)
+            await _stop(working, cancelled)
 
     @staticmethod
     async def _work(graph: Graph) -> Outcome:
@@ -82,3 +85,16 @@ class Executor:
     async def _until_cancelled(self, log: RunLog) -> None:
         while not await log.cancels():  # noqa: ASYNC110 - another process asks, so that there is no event to wait for
             await asyncio.sleep(self._cancel_check_s)
+
+
+async def _stop(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel tasks until they have ended; what they raise is nobody's any more."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        # Again and again: a driver may take being cancelled for a connection that was lost, and its user go on.
+        done, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_S)
+        for task in done:
+            if not task.cancelled():
+                task.exception()

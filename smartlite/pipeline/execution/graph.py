@@ -19,6 +19,7 @@ from smartlite.pipeline.execution.ports import Objects
 from smartlite.pipeline.execution.records import WHOLE, Records, named
 from smartlite.pipeline.execution.values import check_size
 from smartlite.pipeline.spec.expressions import evaluate, is_true, resolve
+from smartlite.pipeline.spec.kinds import Kind
 
 MAX_DEPTH: Final = 5
 MAX_PATH_CHARACTERS: Final = 255
@@ -29,6 +30,7 @@ class Surroundings:
     """What the graphs of one run share."""
 
     kinds: Mapping[str, StepRunner]
+    specs: Mapping[str, Kind]
     records: Records
     objects: Objects
     token: int
@@ -65,7 +67,7 @@ class Graph:
         self._depth = depth
         self._given = inputs
         self._ended: dict[str, StepRun] = {}
-        self._attempts = Attempts(around.kinds, around.records, self._open_context, around.sleep)
+        self._attempts = Attempts(around.kinds, around.specs, around.records, self._open_context, around.sleep)
 
     async def run(self) -> GraphEnd:
         """Run every step that is not recorded as ended.

@@ -1,6 +1,6 @@
 """Whether a document makes sense, and which of its steps wait for which. Must not know how steps run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from smartlite.pipeline.spec.expressions import ALL_STEPS, steps_of
 from smartlite.pipeline.spec.findings import Findings, shown
 from smartlite.pipeline.spec.graph import cycle
 from smartlite.pipeline.spec.inputs import wrong_input
-from smartlite.pipeline.spec.kinds import KINDS
+from smartlite.pipeline.spec.kinds import KINDS, Kind
 from smartlite.pipeline.spec.reference_checks import References
 from smartlite.pipeline.spec.step_checks import check_fields
 from smartlite.strict import nearest
@@ -20,13 +20,14 @@ from smartlite.strict import nearest
 _MEDIA: Final = frozenset({"audio", "file"})
 
 
-def check_document(document: Document, catalog: Catalog | None) -> Document:
+def check_document(document: Document, catalog: Catalog | None, kinds: Mapping[str, Kind] = KINDS) -> Document:
     """Check a document and derive its graph.
 
     Args:
         document: From ``read_document``.
         catalog: The models that are served; None leaves models and voices unchecked, as for a version that was checked
             when it was saved.
+        kinds: What steps may use.
 
     Returns:
         The same document with ``depends``.
@@ -37,10 +38,10 @@ def check_document(document: Document, catalog: Catalog | None) -> Document:
     findings = Findings(document.lines)
     for name, spec in document.inputs.items():
         _check_input(spec, f"inputs.{name}", findings)
-    references = References(document, findings)
+    references = References(document, findings, kinds)
     depends: dict[str, frozenset[str]] = {}
     for index, step in enumerate(document.steps):
-        _check_step(document, step, f"steps[{index}]", catalog, findings)
+        _check_step(document, step, f"steps[{index}]", catalog, kinds, findings)
         depends[step.id] = _waits_for(document, index, references, findings)
     for name, value in document.outputs.items():
         if not references.of(value, f"outputs.{name}"):
@@ -63,21 +64,28 @@ def _check_input(spec: InputSpec, path: str, findings: Findings) -> None:
         findings.add(f"{path}.default", reason[0].upper() + reason[1:])
 
 
-def _check_step(document: Document, step: Step, path: str, catalog: Catalog | None, findings: Findings) -> None:
+def _check_step(
+    document: Document,
+    step: Step,
+    path: str,
+    catalog: Catalog | None,
+    kinds: Mapping[str, Kind],
+    findings: Findings,
+) -> None:
     if any(other.id == step.id for other in document.steps if other is not step):
         findings.add(f"{path}.id", f"Another step has the id '{step.id}' too.")
     for field, expression in (("when", step.when), ("for_each", step.for_each)):
         if expression is not None and not _is_one_expression(expression):
             findings.add(f"{path}.{field}", "It must be one expression and nothing beside it.")
-    if _is_known(step.uses, f"{path}.uses", findings):
-        check_fields(step.uses, step.with_, f"{path}.with", catalog, findings)
+    if _is_known(step.uses, f"{path}.uses", kinds, findings):
+        check_fields(kinds[step.uses], step.with_, f"{path}.with", catalog, findings)
     for number, other in enumerate(step.fallback):
         here = f"{path}.fallback[{number}]"
         uses = other.uses or step.uses
-        if (other.uses is None and uses in KINDS) or (other.uses and _is_known(uses, f"{here}.uses", findings)):
+        if (other.uses is None and uses in kinds) or (other.uses and _is_known(uses, f"{here}.uses", kinds, findings)):
             # Fields of the step that another kind has not are left out there.
-            kept = {key: value for key, value in step.with_.items() if key in KINDS[uses].fields or KINDS[uses].open}
-            check_fields(uses, {**kept, **other.with_}, f"{here}.with", catalog, findings)
+            kept = {key: value for key, value in step.with_.items() if key in kinds[uses].fields or kinds[uses].open}
+            check_fields(kinds[uses], {**kept, **other.with_}, f"{here}.with", catalog, findings)
 
 
 def _is_one_expression(text: str) -> bool:
@@ -87,10 +95,10 @@ def _is_one_expression(text: str) -> bool:
         return True  # noted where its references are looked for
 
 
-def _is_known(uses: str, path: str, findings: Findings) -> bool:
-    if uses in KINDS:
+def _is_known(uses: str, path: str, kinds: Mapping[str, Kind], findings: Findings) -> bool:
+    if uses in kinds:
         return True
-    hint = nearest(uses, KINDS) or f" There are {', '.join(KINDS)}."
+    hint = nearest(uses, kinds) or f" There are {', '.join(kinds)}."
     findings.add(path, f"There is no kind of step '{shown(uses)}'.{hint}")
     return False
 

@@ -48,6 +48,8 @@ class Kind:
     """Field to the fields of which it needs one."""
     open: bool = False
     """Whether it takes fields of any other name too."""
+    broken: str | None = None
+    """Why a step of it cannot be run for now; no document that uses it is saved."""
 
 
 def _kind(name: str, description: str, output: Mapping[str, JSON], fields: dict[str, Field], **more: JSON) -> Kind:
@@ -203,15 +205,9 @@ _ALL: Final = (
             "inputs": Field("object"),
         },
     ),
-    _kind(
-        "python",
-        "A function that the operator installed.",
-        {},
-        {"entry_point": Field("string", "Its name.", required=True, max_length=128)},
-        open=True,
-    ),
 )
 KINDS: Final[Mapping[str, Kind]] = {kind.name: kind for kind in _ALL}
+"""Those that come with the platform."""
 GATEWAY_REQUEST: Final = "gateway.request"
 """A request to the gateway, whose answer is the run's. No document may use it: who asks is in the run, not in it."""
 _UNWRITTEN: Final[Mapping[str, Kind]] = {
@@ -230,12 +226,13 @@ _UNWRITTEN: Final[Mapping[str, Kind]] = {
 """Kinds of runs that have no document of anybody's."""
 
 
-def checked_fields(uses: str, fields: Mapping[str, JSON]) -> dict[str, JSON]:
+def checked_fields(uses: str, fields: Mapping[str, JSON], kinds: Mapping[str, Kind] = KINDS) -> dict[str, JSON]:
     """Check what the expressions of a step gave, before it runs.
 
     Args:
-        uses: A kind of ``KINDS``, or one that no document may use.
+        uses: A kind of ``kinds``, or one that no document may use.
         fields: Without expressions; those that are null count as absent.
+        kinds: Those that there are.
 
     Returns:
         The fields that are there and that the kind has; a step's other fields are none of its fallback's.
@@ -243,7 +240,7 @@ def checked_fields(uses: str, fields: Mapping[str, JSON]) -> dict[str, JSON]:
     Raises:
         PipelineInvalid: 400, final: a field is missing or its value is not allowed; ``param`` is ``with`` and its name.
     """
-    kind = KINDS.get(uses) or _UNWRITTEN[uses]
+    kind = kinds.get(uses) or _UNWRITTEN[uses]
     given = {name: value for name, value in fields.items() if value is not None and (name in kind.fields or kind.open)}
     for name, known in kind.fields.items():
         if name not in given:

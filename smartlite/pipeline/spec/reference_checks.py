@@ -9,7 +9,7 @@ from smartlite.pipeline.spec.expression_text import OPEN
 from smartlite.pipeline.spec.expressions import paths_in_text
 from smartlite.pipeline.spec.fields import strings_in
 from smartlite.pipeline.spec.findings import Findings, shown
-from smartlite.pipeline.spec.kinds import KINDS
+from smartlite.pipeline.spec.kinds import Kind
 from smartlite.strict import nearest
 
 _ALWAYS = ("inputs", "steps", "run")
@@ -20,7 +20,8 @@ _OF_A_STEP = ("output", "state")
 class References:
     """Looks for what the expressions of one document use, and notes what is not there."""
 
-    def __init__(self, document: Document, findings: Findings) -> None:
+    def __init__(self, document: Document, findings: Findings, kinds: Mapping[str, Kind]) -> None:
+        self._kinds = kinds
         self._document = document
         self._steps: Mapping[str, Step] = {step.id: step for step in document.steps}
         self._findings = findings
@@ -75,21 +76,20 @@ class References:
             return f"There is no step '{shown(rest[0])}'.{nearest(rest[0][:64], self._steps)}"
         if len(rest) > 1 and rest[1] not in _OF_A_STEP:
             return f"A step has 'output' and 'state', not '{shown(rest[1])}'."
-        if len(rest) > 2 and rest[1] == "output" and (names := _output_names(step)) and rest[2] not in names:
+        if len(rest) > 2 and rest[1] == "output" and (names := self._output_names(step)) and rest[2] not in names:
             return f"'{step.uses}' gives no '{shown(rest[2])}'.{_hint(rest[2], names)}"
         return None
+
+    def _output_names(self, step: Step) -> tuple[str, ...]:
+        """What is in a step's output, as far as that is known before it runs; empty where it is not."""
+        kind = self._kinds.get(step.uses)
+        if kind is None or step.for_each is not None or any(other.uses for other in step.fallback):
+            return ()
+        format_ = step.with_.get("format")
+        if kind.text_formats and format_ is not None and format_ != "json":
+            return ()
+        return tuple(kind.output.get("properties", {}))
 
 
 def _hint(name: str, known: tuple[str, ...]) -> str:
     return nearest(name[:64], known) or f" There are {', '.join(known)}."
-
-
-def _output_names(step: Step) -> tuple[str, ...]:
-    """What is in a step's output, as far as that is known before it runs; empty where it is not."""
-    kind = KINDS.get(step.uses)
-    if kind is None or step.for_each is not None or any(other.uses for other in step.fallback):
-        return ()
-    format_ = step.with_.get("format")
-    if kind.text_formats and format_ is not None and format_ != "json":
-        return ()
-    return tuple(kind.output.get("properties", {}))

@@ -1,5 +1,6 @@
 """The JSON Schema of a document, for editors and other programs. Must not know where it is published."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from smartlite.pipeline.spec.fields import Field, schema_of
@@ -9,11 +10,12 @@ from smartlite.pipeline.spec.written import WrittenDocument
 _EXPRESSION: Final = {"type": "string", "pattern": r"\$\{\{"}
 
 
-def json_schema() -> dict[str, Any]:
+def json_schema(kinds: Mapping[str, Kind] = KINDS) -> dict[str, Any]:
     """The schema (draft 2020-12). A document that it refuses is refused; one that it takes may still be wrong."""
+    usable = [kind for kind in kinds.values() if kind.broken is None]
     schema: dict[str, Any] = WrittenDocument.model_json_schema(by_alias=True)
     steps = schema["$defs"]["WrittenStep"]
-    steps["properties"]["uses"]["enum"] = list(KINDS)
+    steps["properties"]["uses"]["enum"] = [kind.name for kind in usable]
     steps["allOf"] = [
         {
             "if": {"properties": {"uses": {"const": kind.name}}, "required": ["uses"]},
@@ -22,9 +24,9 @@ def json_schema() -> dict[str, Any]:
                 **({"required": ["with"]} if any(field.required for field in kind.fields.values()) else {}),
             },
         }
-        for kind in KINDS.values()
+        for kind in usable
     ]
-    schema["$defs"] |= {kind.name: _fields(kind) for kind in KINDS.values()}
+    schema["$defs"] |= {kind.name: _fields(kind) for kind in usable}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "SmartLite pipeline"}
 
 

@@ -11,24 +11,25 @@ from smartlite.pipeline.spec.catalog import Catalog
 from smartlite.pipeline.spec.expression_text import OPEN, only_expression
 from smartlite.pipeline.spec.fields import MEDIA_KEY, Field, wrong_value
 from smartlite.pipeline.spec.findings import Findings, shown
-from smartlite.pipeline.spec.kinds import KINDS, Kind
+from smartlite.pipeline.spec.kinds import Kind
 from smartlite.pipeline.spec.templates import check_template
 from smartlite.strict import nearest
 
 _MOST_NAMES = 12
 
 
-def check_fields(uses: str, fields: Mapping[str, JSON], path: str, catalog: Catalog | None, findings: Findings) -> None:
+def check_fields(
+    kind: Kind, fields: Mapping[str, JSON], path: str, catalog: Catalog | None, findings: Findings
+) -> None:
     """Note what is wrong with the fields of a step or of a fallback.
 
     Args:
-        uses: A kind of ``KINDS``.
+        kind: Of the step.
         fields: As they were written.
         path: Of the fields, such as ``steps[2].with``.
         catalog: None leaves models and voices unchecked.
         findings: Where faults are noted.
     """
-    kind = KINDS[uses]
     given = {name for name, value in fields.items() if value is not None}
     has_vars = "vars" in given and "prompt_name" not in given
     for name, value in fields.items():
@@ -39,11 +40,15 @@ def check_fields(uses: str, fields: Mapping[str, JSON], path: str, catalog: Cata
             _check_value(kind.fields[name], value, f"{path}.{name}", has_vars, findings)
         elif not kind.open:
             near = nearest(name[:64], kind.fields)
-            findings.add(f"{path}.{name}", f"'{uses}' has no such field.{near or f' It has {_list(kind.fields)}.'}")
+            findings.add(
+                f"{path}.{name}", f"'{kind.name}' has no such field.{near or f' It has {_list(kind.fields)}.'}"
+            )
     for name, field in kind.fields.items():
         if field.required and name not in given:
-            findings.add(path, f"'{uses}' needs the field '{name}'.")
+            findings.add(path, f"'{kind.name}' needs the field '{name}'.")
     _check_groups(kind, given, path, findings)
+    if catalog is not None and kind.broken is not None:
+        findings.add(path, f"'{kind.name}' cannot be run for now: {kind.broken}")
     if catalog is not None:
         _check_models(kind, fields, path, catalog, findings)
 

@@ -169,3 +169,21 @@ async def test_without_authentication_pipelines_are_nobodys(kitchen: Kitchen) ->
         found = await client.get("/v1/pipelines/greeting")
         missing = await client.get("/v1/pipelines/nothing")
     assert (found.json()["owner_id"], missing.status_code) == (None, 404)
+
+
+async def test_whoever_changes_a_pipeline_is_in_the_audit_log(kitchen: Kitchen) -> None:
+    made = await kitchen("ana", "POST", "/pipelines", 201, GREETING)
+    for source, status in ((GREETING, 200), (AGAIN, 201), (GREETING, 200)):
+        await kitchen("ana", "PUT", "/pipelines/greeting", status, source)
+    await kitchen("ana", "POST", "/pipelines/greeting/latest", 200, {"version": 2})
+    await kitchen("ana", "DELETE", "/pipelines/greeting", 204)
+    entries = (await kitchen("root", "GET", "/audit?limit=200", 200))["data"]
+    noted = [entry for entry in reversed(entries) if entry["target_id"] == made["pipeline_id"]]
+    assert [(entry["action"], entry["details"].get("version")) for entry in noted] == [
+        ("pipeline.add", None),
+        ("pipeline.add_version", 2),
+        ("pipeline.set_latest", 1),
+        ("pipeline.set_latest", 2),
+        ("pipeline.remove", None),
+    ]
+    assert {entry["actor_id"] for entry in noted} == {kitchen.users["ana"]}

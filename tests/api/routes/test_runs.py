@@ -272,3 +272,17 @@ async def test_without_authentication_runs_are_nobodys(kitchen: Kitchen) -> None
         assert (answer.status_code, answer.json()["user_id"]) == (202, None)
         listed = await client.get("/v1/runs")
     assert [each["id"] for each in listed.json()["data"]] == [answer.json()["id"]]
+
+
+async def test_whoever_cancels_anothers_run_is_in_the_audit_log(kitchen: Kitchen) -> None:
+    await kitchen.works.worker.close()
+    runs = []
+    for _ in range(2):
+        body = {"inputs": {"name": "Eva"}}
+        runs.append((await kitchen.ask("ana", "POST", "/pipelines/greeting/runs", body)).json()["id"])
+    await kitchen("ana", "POST", f"/runs/{runs[0]}/cancel", 200)
+    for _ in range(2):
+        await kitchen("root", "POST", f"/runs/{runs[1]}/cancel", 200)
+    entries = (await kitchen("root", "GET", "/audit?limit=200", 200))["data"]
+    noted = [(entry["action"], entry["target_id"]) for entry in entries if entry["target_kind"] == "run"]
+    assert noted == [("run.cancel", runs[1])]

@@ -10,7 +10,7 @@ from smartlite.domain.pipelines import JSON, Document, Fallback, InputSpec, Retr
 from smartlite.errors import EngineFailed, LeaseLost, ModelNotFound, PipelineInvalid
 from smartlite.pipeline.execution.executor import Executor
 from smartlite.pipeline.execution.kinds import StepContext, StepDelta, StepEvent, StepOutput
-from tests.pipeline.execution.world import NOON, MemoryObjects, World, a_document, a_run, a_step
+from tests.pipeline.execution.world import NOON, SCRIPTED, MemoryLog, MemoryObjects, World, a_document, a_run, a_step
 
 
 async def echo(context: StepContext, fields: Mapping[str, JSON]) -> JSON:
@@ -200,7 +200,7 @@ async def test_what_a_step_makes_is_told_while_it_does_and_only_joined() -> None
         yield StepOutput("done")
 
     world = World()
-    executor = Executor({"python": speak}, lambda: NOON)
+    executor = Executor({"python": speak}, lambda: NOON, specs=SCRIPTED)
     await executor.run(a_document(a_step("a")), a_run(), world.log, MemoryObjects())
     texts = [each.data["text"] for each in world.log.happenings if each.type == "step.delta"]
     assert "".join(texts) == "one two three"
@@ -219,7 +219,9 @@ async def test_a_step_that_ends_without_an_output_failed() -> None:
         yield StepDelta("x")
 
     world = World()
-    outcome = await Executor({"python": nothing}).run(a_document(a_step("a")), a_run(), world.log, MemoryObjects())
+    outcome = await Executor({"python": nothing}, specs=SCRIPTED).run(
+        a_document(a_step("a")), a_run(), world.log, MemoryObjects()
+    )
     assert outcome.state == RunState.FAILED
 
 
@@ -250,3 +252,27 @@ def _fallback(does: str) -> Fallback:
 
 def _with(step: Step, value: str) -> Step:
     return replace(step, with_={**step.with_, "value": value})
+
+
+async def test_a_run_ends_though_the_question_whether_it_is_cancelled_takes_being_cancelled_for_an_error() -> None:
+    class Stubborn(MemoryLog):
+        asked = asyncio.Event()
+
+        async def cancels(self) -> bool:
+            is_first = not self.asked.is_set()
+            self.asked.set()
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                if not is_first:
+                    raise
+            return False  # as where a driver says that the connection was lost
+
+    async def wait(context: StepContext, fields: Mapping[str, JSON]) -> JSON:
+        await log.asked.wait()
+
+    log = Stubborn()
+    world = World(log=log)
+    world.script.on("a", wait)
+    async with asyncio.timeout(20):
+        assert (await world.run(a_document(a_step("a")))).state == RunState.SUCCEEDED

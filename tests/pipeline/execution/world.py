@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Final
 
 from smartlite.domain.pipelines import (
     JSON,
@@ -22,6 +23,7 @@ from smartlite.pipeline.execution.executor import Executor
 from smartlite.pipeline.execution.kinds import StepContext, StepEvent, StepOutput
 from smartlite.pipeline.execution.ports import Entry, Outcome
 from smartlite.pipeline.spec.expressions import paths_in_text, steps_of
+from smartlite.pipeline.spec.kinds import KINDS, Kind
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
@@ -47,6 +49,8 @@ def _referred(step: Step) -> frozenset[str]:
     return frozenset[str]().union(*(steps_of(paths_in_text(text)) for text in texts))
 
 
+SCRIPTED: Final = {**KINDS, "python": Kind("python", "Whatever a test scripts.", {}, {}, open=True)}
+"""What steps of tests use."""
 Scripted = Callable[[StepContext, Mapping[str, JSON]], Awaitable[JSON]]
 
 
@@ -157,7 +161,7 @@ class World:
         async def sleep(seconds: float) -> None:
             self.slept.append(seconds)
 
-        executor = Executor({"python": self.script.run}, lambda: NOON, sleep, cancel_check_s=0.01)
+        executor = Executor({"python": self.script.run}, lambda: NOON, sleep, cancel_check_s=0.01, specs=SCRIPTED)
         return await executor.run(document, a_run(**inputs), self.log, self.objects)
 
     def resumed(self) -> "World":

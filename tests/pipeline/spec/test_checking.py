@@ -4,8 +4,8 @@ import pytest
 
 from smartlite.domain.models import ModelDirectory
 from smartlite.errors import PipelineInvalid
-from smartlite.pipeline.spec import ServedCatalog, check_document, read_document
-from tests.pipeline.spec.documents import ASSISTANT, checked, of_steps
+from smartlite.pipeline.spec import KINDS, Kind, ServedCatalog, check_document, read_document
+from tests.pipeline.spec.documents import ASSISTANT, CATALOG, checked, of_steps
 
 TEXT = "- {id: a, uses: text.template, with: {template: x}}\n"
 
@@ -137,7 +137,7 @@ def test_a_circle_is_told_in_its_order() -> None:
 
 def test_two_hundred_steps_in_a_circle_are_refused() -> None:
     steps = "".join(
-        f"- {{id: s{n}, uses: python, with: {{entry_point: x}}, needs: [s{(n + 1) % 200}]}}\n" for n in range(200)
+        f"- {{id: s{n}, uses: text.split, with: {{text: x}}, needs: [s{(n + 1) % 200}]}}\n" for n in range(200)
     )
     assert "wait for each other" in refused(of_steps(steps))
 
@@ -196,9 +196,21 @@ def test_a_task_that_no_model_does_is_told_and_without_a_catalog_is_not() -> Non
     assert check_document(document, None).depends["say"] == {"think"}
 
 
-def test_the_python_kind_takes_any_field() -> None:
-    checked(of_steps("- {id: a, uses: python, with: {entry_point: x, anything: [1]}}\n"))
-
-
 def test_no_document_asks_the_gateway_itself() -> None:
     assert "gateway.request" in refused(of_steps("- {id: a, uses: gateway.request, with: {path: /v1/models}}\n"))
+
+
+def test_a_kind_that_the_operator_installed_is_checked_like_others_unless_it_is_open() -> None:
+    kinds = {**KINDS, "python.any": Kind("python.any", "", {}, {}, open=True)}
+    document = read_document(of_steps("- {id: a, uses: python.any, with: {anything: [1]}}\n"))
+    check_document(document, CATALOG, kinds)
+    with pytest.raises(PipelineInvalid, match=r"There is no kind of step 'python\.any'"):
+        check_document(document, CATALOG)
+
+
+def test_a_kind_that_is_broken_is_not_saved_and_is_read_all_the_same() -> None:
+    kinds = {**KINDS, "python.bad": Kind("python.bad", "", {}, {}, open=True, broken="ImportError.")}
+    document = read_document(of_steps("- {id: a, uses: python.bad}\n"))
+    with pytest.raises(PipelineInvalid, match=r"'python\.bad' cannot be run for now: ImportError\."):
+        check_document(document, CATALOG, kinds)
+    check_document(document, None, kinds)

@@ -6,7 +6,7 @@ import pytest
 
 from smartlite.domain.pipelines import InputSpec
 from smartlite.errors import InvalidRequest, InvalidType, MissingParameter, PipelineInvalid
-from smartlite.pipeline.spec import KINDS, bound_inputs, checked_fields
+from smartlite.pipeline.spec import KINDS, Kind, bound_inputs, checked_fields
 
 MEDIA = {"$media": {"key": "k", "content_type": "audio/wav", "size_bytes": 1}}
 SPECS = {"audio": InputSpec("audio"), "speed": InputSpec("number", required=False, default=1)}
@@ -18,7 +18,8 @@ def test_fields_that_are_null_or_of_another_kind_are_left_out() -> None:
 
 
 def test_free_fields_of_a_function_are_kept() -> None:
-    assert checked_fields("python", {"entry_point": "x", "more": 1}) == {"entry_point": "x", "more": 1}
+    kinds = {"python.x": Kind("python.x", "", {}, {}, open=True)}
+    assert checked_fields("python.x", {"more": 1, "none": None}, kinds) == {"more": 1}
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from typing import Final
 from smartlite.domain.ids import new_id
 from smartlite.domain.pipelines import Document, Happening, Run, RunError, RunState
 from smartlite.errors import DatabaseUnavailable, LeaseLost, SmartLiteError
+from smartlite.jobs.live import Live, LocalLive
 from smartlite.jobs.metering import within
 from smartlite.jobs.run_log import StoredRunLog
 from smartlite.pipeline.execution.executor import Executor
@@ -56,6 +57,7 @@ class Worker:
         slots: So many runs at the same time.
         timing: Of leases.
         clock: Tells the time in UTC.
+        live: Those who watch runs; None: those of this process, of whom there are none.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Worker:
         slots: int = 4,
         timing: Timing = Timing(),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        live: Live | None = None,
     ) -> None:
         self.id = new_id("worker")
         self._database = database
@@ -76,6 +79,7 @@ class Worker:
         self._slots = slots
         self._timing = timing
         self._clock = clock
+        self._live = live or LocalLive()
         self._woken = asyncio.Event()
         self._is_closing = False
         self._working: dict[asyncio.Task[None], Lease] = {}
@@ -146,7 +150,7 @@ class Worker:
 
     async def _work(self, claim: Claim) -> None:
         objects = self._open_objects(claim.run)
-        log = StoredRunLog(self._database, claim, objects, self._clock)
+        log = StoredRunLog(self._database, claim, objects, self._clock, self._live)
         told = {"run": claim.run.id, "pipeline": claim.run.pipeline_name}
         try:
             try:

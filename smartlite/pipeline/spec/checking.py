@@ -15,6 +15,7 @@ from smartlite.pipeline.spec.inputs import wrong_input
 from smartlite.pipeline.spec.kinds import KINDS
 from smartlite.pipeline.spec.reference_checks import References
 from smartlite.pipeline.spec.step_checks import check_fields
+from smartlite.pipeline.spec.streams import streams_of
 from smartlite.strict import nearest
 
 _MEDIA: Final = frozenset({"audio", "file"})
@@ -29,7 +30,7 @@ def check_document(document: Document, catalog: Catalog | None) -> Document:
             when it was saved.
 
     Returns:
-        The same document with ``depends``.
+        The same document with ``depends`` and ``streams``.
 
     Raises:
         PipelineInvalid: 400; the message has a line for each fault, ``line N: path: reason``.
@@ -49,7 +50,7 @@ def check_document(document: Document, catalog: Catalog | None) -> Document:
         position = next(index for index, step in enumerate(document.steps) if step.id == circle[0])
         findings.add(f"steps[{position}]", f"These steps wait for each other: {' -> '.join(circle)}.")
     findings.raise_any()
-    return replace(document, depends=depends)
+    return replace(document, depends=depends, streams=streams_of(document))
 
 
 def _check_input(spec: InputSpec, path: str, findings: Findings) -> None:

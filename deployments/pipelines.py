@@ -2,6 +2,7 @@
 
 from smartlite.config import Settings
 from smartlite.domain.models import ModelDirectory
+from smartlite.jobs.live import open_live
 from smartlite.jobs.pipelines import Pipelines, checking, read_saved
 from smartlite.jobs.runs import Runs
 from smartlite.pipeline.builtin import builtin_documents
@@ -21,5 +22,6 @@ class ReplicaPipelines:
             read_saved,
             most_of_user=settings.pipeline_max_queued_per_user,
             most=settings.pipeline_max_queued,
+            live=open_live(settings),
         )
         self.media = BlobStore(open_objects(settings), cipher)

@@ -1,5 +1,6 @@
 """Runs of pipelines on a pipeline replica: its worker, and what that works with. Must not know what a step does."""
 
+import asyncio
 from collections.abc import Mapping
 
 from ray import serve
@@ -21,10 +22,13 @@ from smartlite.jobs.codec import PlatformCodec
 from smartlite.jobs.http_client import GuardedClient
 from smartlite.jobs.http_hosts import AllowedHosts
 from smartlite.jobs.kinds import Means, step_runners
+from smartlite.jobs.live import open_live
 from smartlite.jobs.media import TenantMedia, tenant_of
 from smartlite.jobs.metering import Meter, MeteredASR, MeteredLLM, MeteredTTS
 from smartlite.jobs.pipelines import Pipelines
+from smartlite.jobs.step_cache import StoredStepCache
 from smartlite.jobs.worker import Worker
+from smartlite.metering.prices import load_prices
 from smartlite.pipeline.builtin import builtin_documents
 from smartlite.pipeline.execution.executor import Executor
 from smartlite.pipeline.spec import check_document, read_document
@@ -75,8 +79,13 @@ class ReplicaRuns:
             find_pipeline=self._find,
         )
         slots = settings.pipeline_runs_per_replica
-        self._worker = Worker(self._database, Executor(step_runners(means)), read_saved, self._media, slots)
+        self._live = open_live(settings)
+        self._cache = StoredStepCache(self._database, self._directory)
+        prices = load_prices(settings.prices)
+        executor = Executor(step_runners(means), priced=prices.metered, cache=self._cache)
+        self._worker = Worker(self._database, executor, read_saved, self._media, slots, live=self._live)
         self._has_work = slots > 0
+        self._purging: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
         """Start to work, once the event loop runs; nothing where it works already."""
@@ -84,10 +93,15 @@ class ReplicaRuns:
             self._metering.begin()
         if self._has_work:
             self._worker.begin()
+            if self._purging is None:
+                self._purging = asyncio.create_task(self._cache.purge_for_ever())
 
     async def close(self) -> None:
         """Stop, and give the runs back to other replicas."""
+        if self._purging is not None:
+            self._purging.cancel()
         await self._worker.close()
+        await self._live.close()
         await self._codec.close()
         self._blobs.close()
         await self._database.close()

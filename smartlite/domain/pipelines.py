@@ -79,6 +79,8 @@ class Step:
     on_error: OnError = "fail"
     needs: tuple[str, ...] = ()
     """Steps that have to end before, though nothing of them is referred to."""
+    cache_ttl_s: float | None = None
+    """So long its output is taken again for the same work; None: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +241,8 @@ class StepRun:
     """Where the output is as JSON, if it is larger than what is kept inline."""
     usage: tuple[MeteredUsage, ...] = ()
     """Of models, by all its attempts; not what steps within it used."""
+    is_cached: bool = False
+    """Whether the output was taken from what the same work gave before."""
 
 
 @dataclass(frozen=True, slots=True)

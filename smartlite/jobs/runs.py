@@ -3,19 +3,20 @@
 Who may see or cancel a run is for the caller to decide, before.
 """
 
-import asyncio
-import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
 from smartlite.domain.identity import Page
 from smartlite.domain.ids import new_id
+from smartlite.domain.metering import MeteredUsage, summed
 from smartlite.domain.pipelines import (
     ENDED,
     JSON,
     Document,
+    Happening,
     PipelineQuery,
     PipelineVersion,
     Run,
@@ -26,11 +27,12 @@ from smartlite.domain.pipelines import (
     StepState,
 )
 from smartlite.errors import InvalidRequest, NotFound
-from smartlite.storage import run_events, run_steps, runs
+from smartlite.jobs.following import follow, wait
+from smartlite.jobs.live import Live, LocalLive
+from smartlite.storage import run_steps, runs
 from smartlite.storage.database import Database, retried
 
 POLL_S: Final = 0.2
-_EVENTS_AT_ONCE: Final = 500
 _STEPS_AT_ONCE: Final = 1000
 
 
@@ -62,6 +64,7 @@ class Runs:
         most: So many runs may wait.
         clock: Tells the time in UTC.
         poll_s: How often the database is asked for what is new, in seconds.
+        live: Tells what happens; None: what happens in this process.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class Runs:
         most: int = 1000,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         poll_s: float = POLL_S,
+        live: Live | None = None,
     ) -> None:
         self._database = database
         self._read = read
@@ -79,6 +83,7 @@ class Runs:
         self._most = most
         self._clock = clock
         self._poll_s = poll_s
+        self._live = live or LocalLive()
 
     async def submit(self, asked: Submission) -> Run:
         """Accept a run: once this returned, it will be run.
@@ -123,20 +128,21 @@ class Runs:
         async with self._database.reading() as session:
             return await run_steps.attempts_of_run(session, run_id, limit)
 
+    async def usage(self, run_id: str) -> Sequence[MeteredUsage]:
+        """What all of a run's steps used, one for each model."""
+        async with self._database.reading() as session:
+            return summed(await run_steps.usage_of_run(session, run_id))
+
     async def events(self, run_id: str, after: int = 0) -> AsyncGenerator[RunEvent, None]:
         """The events of a run that follow a number, as they happen, until the last one."""
-        while True:
-            async with self._database.reading() as session:
-                run = await runs.get(session, run_id)
-                found = await run_events.after(session, run_id, after, _EVENTS_AT_ONCE)
-            for event in found:
-                after = event.sequence
-                yield event
-            if len(found) == _EVENTS_AT_ONCE:
-                continue
-            if run is None or run.state in ENDED:
-                return
-            await asyncio.sleep(self._poll_s)
+        async with aclosing(self.follow(run_id, after)) as told:
+            async for event in told:
+                if isinstance(event, RunEvent):
+                    yield event
+
+    def follow(self, run_id: str, after: int = 0) -> AsyncGenerator[RunEvent | Happening, None]:
+        """Likewise, with what is told and not recorded: audio, to those who watch while it is made."""
+        return follow(self._database, self._live, run_id, after, self._poll_s)
 
     async def wait(self, run_id: str, seconds: float) -> Run:
         """The run once it has ended, or as it is after so many seconds.
@@ -144,13 +150,7 @@ class Runs:
         Raises:
             NotFound: 404, there is none.
         """
-        until = time.monotonic() + seconds
-        while True:
-            run = await self.get(run_id)
-            left_s = until - time.monotonic()
-            if run.state in ENDED or left_s <= 0:
-                return run
-            await asyncio.sleep(min(self._poll_s, left_s))
+        return await wait(self._database, self._live, run_id, seconds, self._poll_s)
 
     async def cancel(self, run_id: str) -> Run:
         """Have a run end; one that has ended stays as it is.

@@ -16,10 +16,13 @@ from smartlite.domain.models import ModelDirectory
 from smartlite.domain.pipelines import Run
 from smartlite.errors import HTTPRequestRefused
 from smartlite.jobs.kinds import Means, step_runners
+from smartlite.jobs.live import LocalLive
 from smartlite.jobs.media import TenantMedia, tenant_of
 from smartlite.jobs.pipelines import Pipelines, checking, read_saved
 from smartlite.jobs.runs import Runs, Submission
+from smartlite.jobs.step_cache import StoredStepCache
 from smartlite.jobs.worker import Timing, Worker
+from smartlite.metering.prices import Price, Prices
 from smartlite.pipeline.builtin import builtin_documents
 from smartlite.pipeline.execution.executor import Executor
 from smartlite.pipeline.steps.ports import HTTPAnswer, HTTPRequest
@@ -75,6 +78,9 @@ class PlainCodec:
         encoder = PlainEncoder(audio_format)
         return b"".join(map(encoder.encode, chunks))
 
+    def open_encoder(self, audio_format: AudioFormat) -> PlainEncoder:
+        return PlainEncoder(audio_format)
+
 
 class NoHTTP:
     """Nothing may be asked."""
@@ -99,7 +105,8 @@ class Works:
     def __init__(self, services: Services, database: Database, folder: Path) -> None:
         self.blobs = BlobStore(FsspecObjectStore((folder / "media").as_uri()))
         self.pipelines = Pipelines(database, read_saved, checking(services.models), builtin_documents())
-        self.runs = Runs(database, read_saved, poll_s=0.01)
+        live = LocalLive()
+        self.runs = Runs(database, read_saved, poll_s=0.01, live=live)
         means = Means(
             services.asr,
             services.llm,
@@ -110,8 +117,10 @@ class Works:
             NoHTTP(),
             lambda run, name, version: self.pipelines.named(run.user_id, name, version),
         )
-        executor = Executor(step_runners(means), cancel_check_s=0.05)
-        self.worker = Worker(database, executor, read_saved, self.objects, timing=Timing(poll_s=0.02))
+        prices = Prices({"*": Price(request=0.000001)})
+        cache = StoredStepCache(database, self._directory(services.models))
+        executor = Executor(step_runners(means), cancel_check_s=0.05, priced=prices.metered, cache=cache)
+        self.worker = Worker(database, executor, read_saved, self.objects, timing=Timing(poll_s=0.02), live=live)
 
     def added_to(self, services: Services) -> Services:
         """The same services, and these."""

@@ -74,5 +74,6 @@ async def start_run(
         await discard(objects, refs)
         raise
     if asked.body.stream:
-        return await sse_response(request, run_events(runs, run), named=True)
+        events = run_events(runs, run, audio=asked.body.stream_audio)
+        return await sse_response(request, events, named=True)
     return await answer_with(request, runs, run)

@@ -17,6 +17,8 @@ from smartlite.api.run_rights import check_steps
 from smartlite.api.run_stream import run_object
 from smartlite.api.schemas.runs import AttemptObject, RunDetail, RunList, RunObject, RunSummary, StepList, StepObject
 from smartlite.api.schemas.times import Instant
+from smartlite.api.schemas.usage import ModelUsageObject
+from smartlite.api.schemas.waterfall import WaterfallObject
 from smartlite.api.services import PipelinesDep, RunsDep, Services, ServicesDep
 from smartlite.auth.policies import missing, role_in
 from smartlite.auth.scopes import Scope
@@ -26,6 +28,7 @@ from smartlite.domain.principal import Principal
 from smartlite.errors import InvalidRequest, NotFound, PermissionDenied
 from smartlite.jobs.pipelines import PIPELINE_ID
 from smartlite.pipeline.spec import bound_inputs
+from smartlite.pipeline.waterfall import waterfall_of
 
 router = APIRouter(prefix="/runs", tags=["Pipelines"])
 
@@ -82,10 +85,14 @@ async def retrieve_run(
     run = await run_of(services, principal, run_id, Access.READ)
     steps = await runs.steps(run.id)
     attempts = await runs.attempts(run.id)
+    usage = await runs.usage(run.id)
     return RunDetail(
         **run_object(run).model_dump(),
         steps=[_step(step, run.id, step_outputs) for step in steps],
         attempts=list(map(AttemptObject.of, attempts)),
+        waterfall=WaterfallObject.of(waterfall_of(run, steps, attempts)),
+        usage=[ModelUsageObject.of(used) for used in usage],
+        cost_micros=sum(used.cost_micros for used in usage),
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from smartlite.domain.pipelines import JSON, Fallback, Happening, RunError, StepAttempt, StepRun, StepState
 from smartlite.pipeline.execution.failures import StepFailed, backoff_s, is_tried_again
 from smartlite.pipeline.execution.feeds import SourceLost
-from smartlite.pipeline.execution.kinds import StepContext, StepRunner
+from smartlite.pipeline.execution.kinds import StepCache, StepContext, StepRunner
 from smartlite.pipeline.execution.records import Records, error_json, named
 from smartlite.pipeline.execution.trial import Trial, Unit
 
@@ -25,6 +25,7 @@ class Attempts:
         records: Of the run.
         open_context: Makes the context of an attempt, from the unit and the attempt's number.
         sleep: Waits so many seconds.
+        cache: Outputs that may be taken again.
     """
 
     def __init__(
@@ -33,11 +34,13 @@ class Attempts:
         records: Records,
         open_context: Callable[[Unit, int], StepContext],
         sleep: Callable[[float], Awaitable[None]],
+        cache: StepCache,
     ) -> None:
         self._kinds = kinds
         self._records = records
         self._open_context = open_context
         self._sleep = sleep
+        self._cache = cache
 
     async def run(self, unit: Unit) -> StepRun:
         """Try a unit, as its step says; one that another worker was at is begun anew.
@@ -54,10 +57,11 @@ class Attempts:
             while True:
                 record, attempt = await self._begin(unit, choice)
                 context = self._open_context(unit, attempt.number)
-                trial = Trial(self._records, unit, choice, attempt, context)
+                trial = Trial(self._records, unit, choice, attempt, context, self._cache)
                 output, error = await self._try(trial, unit, record, choice, context)
                 record, ended = self._counted(record, context), self._ended(trial, error)
                 if error is None:
+                    record = replace(record, is_cached=trial.is_cached)
                     return await self._records.end(record, StepState.SUCCEEDED, output=output, attempt=ended)
                 failures += 1
                 if is_tried_again(error, unit.step.retry, failures):

@@ -10,7 +10,7 @@ from smartlite.domain.pipelines import Document, Run, RunState
 from smartlite.domain.usage import ModelUsage
 from smartlite.pipeline.execution.failures import StepFailed
 from smartlite.pipeline.execution.graph import Graph, Surroundings
-from smartlite.pipeline.execution.kinds import StepRunner
+from smartlite.pipeline.execution.kinds import NoCache, StepCache, StepRunner
 from smartlite.pipeline.execution.ports import Objects, Outcome, RunLog
 from smartlite.pipeline.execution.records import Priced, Records
 
@@ -38,6 +38,7 @@ class Executor:
         sleep: Waits so many seconds between attempts.
         cancel_check_s: How often a run is asked whether it is to end, in seconds.
         priced: What use of models costs.
+        cache: Outputs that may be taken again, where a step wants it; None: none.
     """
 
     def __init__(
@@ -47,12 +48,14 @@ class Executor:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         cancel_check_s: float = CANCEL_CHECK_S,
         priced: Priced = in_whole_units,
+        cache: StepCache | None = None,
     ) -> None:
         self._kinds = kinds
         self._clock = clock
         self._sleep = sleep
         self._cancel_check_s = cancel_check_s
         self._priced = priced
+        self._cache = cache or NoCache()
 
     async def run(self, document: Document, run: Run, log: RunLog, objects: Objects, token: int = 1) -> Outcome:
         """Go on with a run and end it. Cancelled, it stops what it began and leaves the run to another worker.
@@ -69,7 +72,7 @@ class Executor:
             DatabaseUnavailable: It cannot be written for too long.
         """
         records = Records(run, log, await log.steps(), self._clock, self._priced)
-        around = Surroundings(self._kinds, records, objects, token, self._sleep)
+        around = Surroundings(self._kinds, records, objects, token, self._sleep, self._cache)
         outcome = await self._until_end(Graph(around, document, run.inputs), log)
         await records.finish(outcome)
         return outcome

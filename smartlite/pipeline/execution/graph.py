@@ -16,7 +16,7 @@ from smartlite.errors import PipelineInvalid, SmartLiteError
 from smartlite.pipeline.execution.attempts import Attempts
 from smartlite.pipeline.execution.failures import StepFailed, to_run_error
 from smartlite.pipeline.execution.feeds import Feed
-from smartlite.pipeline.execution.kinds import StepContext, StepRunner
+from smartlite.pipeline.execution.kinds import StepCache, StepContext, StepRunner
 from smartlite.pipeline.execution.mapping import run_items
 from smartlite.pipeline.execution.ports import Objects
 from smartlite.pipeline.execution.records import WHOLE, Records, named
@@ -37,6 +37,7 @@ class Surroundings:
     objects: Objects
     token: int
     sleep: Callable[[float], Awaitable[None]]
+    cache: StepCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class Graph:
         self._ended: dict[str, StepRun] = {}
         streams = document.streams.values()
         self._feeds = {stream.source: Feed(stream.output) for stream in streams}
-        self._attempts = Attempts(around.kinds, around.records, self._open_context, around.sleep)
+        self._attempts = Attempts(around.kinds, around.records, self._open_context, around.sleep, around.cache)
 
     async def run(self) -> GraphEnd:
         """Run every step that is not recorded as ended.

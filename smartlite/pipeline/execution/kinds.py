@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from smartlite.domain.audio import AudioFormat
 from smartlite.domain.pipelines import JSON, Document, Run
@@ -75,3 +76,34 @@ class StepContext:
 
 StepRunner = Callable[[StepContext, Mapping[str, JSON]], AsyncGenerator[StepEvent, None]]
 """Runs one attempt of a step with checked fields: deltas, then one output. Closed, it stops what it began."""
+
+
+class StepCache(Protocol):
+    """Outputs that steps gave, for those that would do the same work. No method fails."""
+
+    async def key(self, context: StepContext, uses: str, fields: Mapping[str, JSON]) -> bytes | None:
+        """What stands for a step's work, its media by their bytes; None where that cannot be told."""
+        ...
+
+    async def find(self, context: StepContext, key: bytes) -> StepOutput | None:
+        """What is kept; its media are the step's own from then on."""
+        ...
+
+    async def keep(self, context: StepContext, key: bytes, output: JSON, ttl_s: float) -> None:
+        """Keep an output for so long, in seconds."""
+        ...
+
+
+class NoCache:
+    """A StepCache that keeps nothing."""
+
+    async def key(self, context: StepContext, uses: str, fields: Mapping[str, JSON]) -> bytes | None:
+        """See StepCache."""
+        return None
+
+    async def find(self, context: StepContext, key: bytes) -> StepOutput | None:
+        """See StepCache."""
+        return None
+
+    async def keep(self, context: StepContext, key: bytes, output: JSON, ttl_s: float) -> None:
+        """See StepCache."""

@@ -8,6 +8,7 @@ from smartlite.domain.metering import MeteredUsage
 from smartlite.domain.pipelines import JSON, Happening, Run, RunError, StepAttempt, StepRun, StepState
 from smartlite.domain.usage import ModelUsage
 from smartlite.pipeline.execution.ports import Entry, Outcome, RunLog
+from smartlite.pipeline.spec.fields import is_media
 
 Priced = Callable[[ModelUsage], MeteredUsage]
 """In whole units, with its price."""
@@ -78,6 +79,10 @@ class Records:
         """Record how a step, or an item, ended."""
         ended = replace(record, state=state, finished_at=self.now(), output=output, error=error)
         data = named(record.step_id, record.item)
+        if is_media(output):
+            data["output"] = output
+        if record.is_cached:
+            data["cached"] = True
         if error is not None:
             data["error"] = error_json(error)
         return await self.put(ended, Happening(f"step.{state}", data), attempt)

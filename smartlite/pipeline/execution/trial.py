@@ -16,7 +16,15 @@ from smartlite.domain.pipelines import JSON, Fallback, Step, StepAttempt
 from smartlite.errors import DeadlineExceeded, PipelineInvalid, SmartLiteError
 from smartlite.pipeline.execution.failures import StepFailed, to_run_error
 from smartlite.pipeline.execution.feeds import Feed, Reading, SourceLost
-from smartlite.pipeline.execution.kinds import StepAudio, StepContext, StepDelta, StepEvent, StepOutput, StepRunner
+from smartlite.pipeline.execution.kinds import (
+    StepAudio,
+    StepCache,
+    StepContext,
+    StepDelta,
+    StepEvent,
+    StepOutput,
+    StepRunner,
+)
 from smartlite.pipeline.execution.records import Records, named
 from smartlite.pipeline.execution.values import check_size
 from smartlite.pipeline.spec.expressions import resolve
@@ -62,18 +70,27 @@ class Trial:
         choice: Which way of the unit's.
         attempt: Its record as it begins.
         context: Of this attempt.
+        cache: Outputs that may be taken again.
     """
 
     def __init__(
-        self, records: Records, unit: Unit, choice: Fallback, attempt: StepAttempt, context: StepContext
+        self,
+        records: Records,
+        unit: Unit,
+        choice: Fallback,
+        attempt: StepAttempt,
+        context: StepContext,
+        cache: StepCache,
     ) -> None:
         self.attempt = attempt
+        self.is_cached = False
         self.reading: Reading | None = None if unit.source is None else unit.source.feed.open()
         self._records = records
         self._unit = unit
         self._choice = choice
         self._uses = choice.uses or unit.step.uses
         self._context = context
+        self._cache = cache
         self._pieces_of_audio = 0
 
     async def run(self, runner: StepRunner | None) -> JSON:
@@ -92,6 +109,17 @@ class Trial:
         if runner is None:
             raise self._failed(PipelineInvalid(f"Steps of the kind '{self._uses[:64]}' cannot be run here.", "uses"))
         fields = await self._fields()
+        ttl_s = self._unit.step.cache_ttl_s
+        key = None if ttl_s is None else await self._cache.key(self._context, self._uses, fields)
+        if key is not None and (found := await self._cache.find(self._context, key)) is not None:
+            self.is_cached = True
+            return found.value
+        output = await self._made(runner, fields)
+        if key is not None and ttl_s is not None:
+            await self._cache.keep(self._context, key, output, ttl_s)
+        return output
+
+    async def _made(self, runner: StepRunner, fields: Mapping[str, JSON]) -> JSON:
         timeout_s = self._unit.step.timeout_s
         try:
             async with asyncio.timeout(timeout_s) as deadline:

@@ -19,6 +19,8 @@ from smartlite.pipeline.spec.streams import streams_of
 from smartlite.strict import nearest
 
 _MEDIA: Final = frozenset({"audio", "file"})
+_NOT_CACHED: Final = frozenset({"pipeline.run", "python"})
+"""Nobody knows whether what they do is still the same."""
 
 
 def check_document(document: Document, catalog: Catalog | None) -> Document:
@@ -70,6 +72,8 @@ def _check_step(document: Document, step: Step, path: str, catalog: Catalog | No
     for field, expression in (("when", step.when), ("for_each", step.for_each)):
         if expression is not None and not _is_one_expression(expression):
             findings.add(f"{path}.{field}", "It must be one expression and nothing beside it.")
+    if step.cache_ttl_s is not None and step.uses in _NOT_CACHED:
+        findings.add(f"{path}.cache", f"What '{step.uses}' gives cannot be taken again.")
     if _is_known(step.uses, f"{path}.uses", findings):
         check_fields(step.uses, step.with_, f"{path}.with", catalog, findings)
     for number, other in enumerate(step.fallback):

@@ -17,7 +17,8 @@ def streams_of(document: Document) -> Mapping[str, Stream]:
     """Steps, by id, whose kind reads a field piece by piece, where that is all that they want of one that writes it.
 
     Nothing else of the step may refer to the other one, but for a ``when`` that is the same text; a step that has the
-    other one in its ``needs`` waits for its end. Steps with ``for_each`` neither read nor are read.
+    other one in its ``needs`` waits for its end, and so does one with ``cache``. Steps with ``for_each`` neither read
+    nor are read.
 
     Args:
         document: Checked.
@@ -30,7 +31,7 @@ def streams_of(document: Document) -> Mapping[str, Stream]:
 def _stream(step: Step, by_id: Mapping[str, Step]) -> Stream | None:
     field = KINDS[step.uses].reads
     written = step.with_.get(field)
-    if not field or step.for_each is not None or not isinstance(written, str):
+    if not field or step.cache_ttl_s is not None or step.for_each is not None or not isinstance(written, str):
         return None
     source, output = _plain(written)
     other = by_id.get(source)

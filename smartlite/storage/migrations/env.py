@@ -19,6 +19,7 @@ from smartlite.storage import (  # noqa: F401 - whoever is imported is compared
     pipelines_tables,
     quotas_tables,
     runs_tables,
+    step_outputs_tables,
 )
 from smartlite.storage.engine import open_engine, parse_url
 from smartlite.storage.tables import Table

@@ -16,6 +16,7 @@ import httpx
 from benchmarks import (
     asr,
     attention,
+    bookkeeping,
     faults,
     gateway,
     guard,
@@ -24,6 +25,7 @@ from benchmarks import (
     language_models,
     llm,
     memory,
+    pipelines,
     preprocessing,
     startup,
     tts,
@@ -42,6 +44,7 @@ BENCHMARKS: Final[Mapping[str, Callable[[Target], list[Row]]]] = {
     "tts": tts.measure,
     "llm": llm.measure,
     "voice": voice.measure,
+    "pipelines": pipelines.measure,
     "intelligibility": intelligibility.measure,
     "gateway": gateway.measure,
     "faults": faults.measure,
@@ -58,7 +61,7 @@ def main() -> int:
     Returns:
         0 when every goal is met, 1 when one is not, 2 when something could not be measured.
     """
-    for alone in (attention, guard, identity, language_models, preprocessing):  # they need no platform
+    for alone in (attention, bookkeeping, guard, identity, language_models, preprocessing):  # they need no platform
         if sys.argv[1:2] == [alone.__name__.removeprefix("benchmarks.")]:
             return alone.main(sys.argv[2:])
     arguments = _parse()

@@ -26,6 +26,7 @@ from smartlite.jobs.live import open_live
 from smartlite.jobs.media import TenantMedia, tenant_of
 from smartlite.jobs.metering import Meter, MeteredASR, MeteredLLM, MeteredTTS
 from smartlite.jobs.pipelines import Pipelines
+from smartlite.jobs.spans import SpanExporter
 from smartlite.jobs.step_cache import StoredStepCache
 from smartlite.jobs.worker import Worker
 from smartlite.metering.prices import load_prices
@@ -83,7 +84,10 @@ class ReplicaRuns:
         self._cache = StoredStepCache(self._database, self._directory)
         prices = load_prices(settings.prices)
         executor = Executor(step_runners(means), priced=prices.metered, cache=self._cache)
-        self._worker = Worker(self._database, executor, read_saved, self._media, slots, live=self._live)
+        endpoint = settings.otlp_endpoint
+        self._spans = SpanExporter(self._database, endpoint) if endpoint else None
+        on_end = self._spans.ended if self._spans else None
+        self._worker = Worker(self._database, executor, read_saved, self._media, slots, live=self._live, on_end=on_end)
         self._has_work = slots > 0
         self._purging: asyncio.Task[None] | None = None
 
@@ -101,6 +105,8 @@ class ReplicaRuns:
         if self._purging is not None:
             self._purging.cancel()
         await self._worker.close()
+        if self._spans is not None:
+            await self._spans.close()
         await self._live.close()
         await self._codec.close()
         self._blobs.close()

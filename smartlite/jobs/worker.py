@@ -58,6 +58,7 @@ class Worker:
         timing: Of leases.
         clock: Tells the time in UTC.
         live: Those who watch runs; None: those of this process, of whom there are none.
+        on_end: Told the id of each run that this worker ended.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Worker:
         timing: Timing = Timing(),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         live: Live | None = None,
+        on_end: Callable[[str], None] | None = None,
     ) -> None:
         self.id = new_id("worker")
         self._database = database
@@ -80,6 +82,7 @@ class Worker:
         self._timing = timing
         self._clock = clock
         self._live = live or LocalLive()
+        self._on_end = on_end
         self._woken = asyncio.Event()
         self._is_closing = False
         self._working: dict[asyncio.Task[None], Lease] = {}
@@ -158,6 +161,8 @@ class Worker:
                     await self._execute(claim, log, objects)
             finally:
                 await log.settle()
+            if self._on_end is not None:
+                self._on_end(claim.run.id)
         except asyncio.CancelledError:
             await self._give_back(claim.lease)
             raise
@@ -175,7 +180,8 @@ class Worker:
             await self._fail(log, RunError("run_abandoned", message))
             return
         try:
-            document = self._read(claim.source)
+            # A long document takes a second.
+            document = await asyncio.to_thread(self._read, claim.source)
         except SmartLiteError as error:
             await self._fail(log, to_run_error(error, None))
             return

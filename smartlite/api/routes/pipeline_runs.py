@@ -1,5 +1,7 @@
 """``POST /v1/pipelines/{pipeline}/runs``: a run is started, and waited for or followed. Must not know how steps run."""
 
+import asyncio
+
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -51,7 +53,7 @@ async def start_run(
     if asked.body.priority > 0:
         decide(principal, Scope.RESOURCES_ADMIN)
     version = await pipelines.version(found, asked.body.version)
-    document = pipelines.document(version)
+    document = await asyncio.to_thread(pipelines.document, version)
     check_steps(principal, document, services.models)
     run_id = new_id("run")
     refs = media_of(asked, document.inputs, run_id)

@@ -1,5 +1,6 @@
 """``/v1/runs``: what became of runs of pipelines; whoever may ends or repeats them. Must not know how steps run."""
 
+import asyncio
 import re
 from dataclasses import replace
 from typing import Annotated, Final
@@ -152,7 +153,7 @@ async def replay_run(
     on = None
     if version is not None:
         on = await pipelines.version(await pipeline_of(services, principal, run.pipeline_id, Access.READ), version)
-    document = pipelines.read(on.source if on else await runs.source(run.id))
+    document = await asyncio.to_thread(pipelines.read, on.source if on else await runs.source(run.id))
     check_steps(principal, document, services.models)
     known = {name: value for name, value in run.inputs.items() if name in document.inputs}
     asked = replace(run, inputs=bound_inputs(document.inputs, known))

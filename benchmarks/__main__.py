@@ -22,6 +22,7 @@ from benchmarks import (
     guard,
     identity,
     intelligibility,
+    killed_workers,
     language_models,
     llm,
     memory,
@@ -50,6 +51,8 @@ BENCHMARKS: Final[Mapping[str, Callable[[Target], list[Row]]]] = {
     "faults": faults.measure,
 }
 """In the order in which they run: memory before anything has been asked, faults last."""
+ALONE: Final = (attention, bookkeeping, guard, identity, killed_workers, language_models, preprocessing)
+"""Those that need no platform: commands of their own."""
 
 _RESULTS: Final = Path(__file__).with_name("RESULTS.md")
 _STARTS: Final = 2
@@ -61,7 +64,15 @@ def main() -> int:
     Returns:
         0 when every goal is met, 1 when one is not, 2 when something could not be measured.
     """
-    for alone in (attention, bookkeeping, guard, identity, language_models, preprocessing):  # they need no platform
+    for alone in (
+        attention,
+        bookkeeping,
+        guard,
+        identity,
+        killed_workers,
+        language_models,
+        preprocessing,
+    ):  # they need no platform
         if sys.argv[1:2] == [alone.__name__.removeprefix("benchmarks.")]:
             return alone.main(sys.argv[2:])
     arguments = _parse()

@@ -29,7 +29,8 @@ _KNOWN: Final = 4096
 """Channels of which is remembered how many listen."""
 
 _logger = logging.getLogger(__name__)
-_FAILURES: Final = (RedisError, OSError, TimeoutError)
+_FAILURES: Final = (RedisError, OSError, TimeoutError, AttributeError)
+"""The last one is redis-py's, of a connection that another task has just found closed (8.1: it has no writer)."""
 
 
 class RedisChannels:

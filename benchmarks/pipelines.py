@@ -24,7 +24,6 @@ steps:
   - id: hear
     uses: asr.transcribe
     for_each: inputs.clips || `[]`
-    parallel: 8
     with: {audio: "${{ item }}", language: en}
 outputs:
   texts: ${{ steps.hear.output[].text }}
@@ -61,5 +60,5 @@ def _each(gateway: Gateway, data: bytes, rounds: int) -> Row:
         return time.perf_counter() - began
 
     alone, together = alternate(rounds, one_by_one, for_each)
-    what = f"for_each over {_CLIPS} clips, 8 at once; alone: one after the other"
+    what = f"for_each over {_CLIPS} clips; alone: one after the other"
     return ratio_row(what, Sample(tuple(alone), "s"), Sample(tuple(together), "s"))

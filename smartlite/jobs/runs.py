@@ -189,7 +189,7 @@ class Runs:
         records = await self._all_steps(run.id)
         again = _again(document, records, from_step)
         kept = [
-            record
+            replace(record, usage=())  # which the run before has paid for
             for record in records
             if _top(record.step_id) not in again and record.state in {StepState.SUCCEEDED, StepState.SKIPPED}
         ]

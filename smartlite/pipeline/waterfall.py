@@ -113,4 +113,5 @@ def _ms_or_none(since: datetime, at: datetime | None) -> float | None:
 
 
 def _ms(since: datetime, at: datetime) -> float:
-    return round((at - since).total_seconds() * 1000, 3)
+    """Not below 0, where what a step gave was taken over from another run."""
+    return max(0.0, round((at - since).total_seconds() * 1000, 3))

@@ -106,6 +106,15 @@ async def test_a_run_tells_when_everything_happened_and_what_it_cost(kitchen: Ki
     assert 'class="first-audio"' in picture
 
 
+async def test_a_replay_costs_only_what_it_does_again(kitchen: Kitchen, speech_wav: bytes) -> None:
+    answer = await start(kitchen, "zoe", "voice-assistant", "audio", speech_wav)
+    address = f"/runs/{answer.json()['id']}/replay?from=say"
+    again = await kitchen.ask("zoe", "POST", address, headers={"prefer": "wait=20"})
+    run = await kitchen("zoe", "GET", f"/runs/{again.json()['id']}", 200)
+    assert [step["step"] for step in run["steps"] if step["cost_micros"]] == ["say"]
+    assert all(bar["begin_ms"] >= 0 for bar in run["waterfall"]["steps"])
+
+
 async def test_the_same_work_is_taken_again_with_media_of_its_own(kitchen: Kitchen, speech_wav: bytes) -> None:
     await kitchen("ana", "POST", "/pipelines", 201, KEPT)
     first, second = [(await start(kitchen, "ana", "kept", "media", speech_wav)).json() for _ in range(2)]

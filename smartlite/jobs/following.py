@@ -34,17 +34,21 @@ async def follow(
         Every event from ``after`` on, in order and without a gap; what is only told, as far as it is heard.
     """
     async with live.watch(run_id) as watch:
+        until: int | None = None
         while True:
             async with database.reading() as session:
                 run = await runs.get(session, run_id)
                 found = await run_events.after(session, run_id, after, _EVENTS_AT_ONCE)
-            for event in found:
+            # What follows the event that was told has been told too, with what came in between: not before that.
+            wanted = [event for event in found if until is None or event.sequence <= until]
+            for event in wanted:
                 after = event.sequence
                 yield event
-            if len(found) == _EVENTS_AT_ONCE:
+            if len(wanted) == _EVENTS_AT_ONCE:
                 continue
-            if run is None or run.state in ENDED:
+            if len(wanted) == len(found) and (run is None or run.state in ENDED):
                 return
+            until = None
             while (told := await watch.next(poll_s)) is not None:
                 if isinstance(told, Happening):
                     yield told
@@ -54,6 +58,7 @@ async def follow(
                     if told.type in _ENDS:
                         return
                 elif told.sequence > after:
+                    until = told.sequence
                     break
 
 

@@ -107,3 +107,25 @@ async def _until(watch: Watch, type_: str) -> AsyncIterator[RunEvent | Happening
         yield told
         if told.type == type_:
             return
+
+
+async def test_what_is_only_told_keeps_its_place_between_the_events(office: Office) -> None:
+    goes_on = asyncio.Event()
+
+    async def speak(context: StepContext, fields: Mapping[str, JSON]) -> JSON:
+        await goes_on.wait()
+        office.live.show(context.run.id, Happening("step.audio", {"step": context.step_id}))
+        return None
+
+    for name in ("a", "b", "each"):
+        office.script.on(name, speak)
+    run = await office.runs().submit(asked("chain", items=[1]))
+    follower = office.runs().follow(run.id)
+    first = asyncio.ensure_future(anext(follower))
+    office.worker(timing=FAST)
+    async with asyncio.timeout(20):
+        told = [await first]
+        goes_on.set()
+        told += [event async for event in follower]
+    kinds = [event.type for event in told if event.data.get("step") == "b"]
+    assert kinds == ["step.started", "step.audio", "step.succeeded"]

@@ -7,7 +7,9 @@ is void, so is whatever it did: it begins anew with what the other one writes ne
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
+from smartlite.domain.metering import summed
 from smartlite.domain.pipelines import JSON, Fallback, Happening, RunError, StepAttempt, StepRun, StepState
+from smartlite.domain.usage import ModelUsage
 from smartlite.pipeline.execution.failures import StepFailed, backoff_s, is_tried_again
 from smartlite.pipeline.execution.feeds import SourceLost
 from smartlite.pipeline.execution.kinds import StepCache, StepContext, StepRunner
@@ -132,8 +134,12 @@ class Attempts:
         await self._put(unit, self._counted(record, context), self._ended(trial, error), "step.restarted", {})
 
     def _counted(self, record: StepRun, context: StepContext) -> StepRun:
-        used = tuple(map(self._records.priced, context.used))
-        return replace(record, usage=record.usage + used) if used else record
+        # An attempt is one request to each model, however often it asks.
+        by_model: dict[str, ModelUsage] = {}
+        for used in context.used:
+            by_model[used.model] = by_model.get(used.model, ModelUsage(used.model)) + used
+        usage = (*record.usage, *map(self._records.priced, by_model.values()))
+        return replace(record, usage=summed(usage))
 
     def _ended(self, trial: Trial, error: RunError | None) -> StepAttempt:
         return replace(trial.attempt, finished_at=self._records.now(), error=error)

@@ -95,7 +95,7 @@ class Feed:
         return self._attempt != attempt or self._is_lost or (self._end is not None and not self._is_right)
 
     async def read(self, attempt: int) -> AsyncGenerator[str, None]:
-        """The pieces of an attempt as they come.
+        """The text of an attempt as it comes, each time all that there is by then.
 
         Raises:
             SourceLost: The attempt failed.
@@ -104,14 +104,14 @@ class Feed:
         while True:
             if self.is_lost(attempt):
                 raise SourceLost
-            while taken < len(self._pieces):
-                taken += 1
-                yield self._pieces[taken - 1]
-                if self.is_lost(attempt):
-                    raise SourceLost
-            if self._is_whole:
+            if taken < len(self._pieces):
+                text = "".join(self._pieces[taken:])
+                taken = len(self._pieces)
+                yield text
+            elif self._is_whole:
                 return
-            await self._changed.wait()
+            else:
+                await self._changed.wait()
 
     async def confirm(self, attempt: int) -> None:
         """Wait until it is recorded that the step gave what the attempt wrote.

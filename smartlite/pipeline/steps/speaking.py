@@ -1,6 +1,7 @@
 """``tts.speak``: text of any length to one file of speech. Must not know codecs or engines.
 
-A text that another step still writes is spoken sentence by sentence, as in a voice turn.
+A text that another step still writes is spoken sentence by sentence, as in a voice turn; what was written while one
+request was spoken is the next request, since each counts against limits.
 """
 
 import asyncio
@@ -136,10 +137,10 @@ async def _texts(context: StepContext, fields: Mapping[str, JSON]) -> AsyncGener
     async for piece in context.pieces():
         written += len(piece)
         _check_length(written)
-        for sentence in sentences.feed(piece):
-            yield sentence
-    for sentence in sentences.flush():
-        yield sentence
+        for group in _groups(sentences.feed(piece)):
+            yield group
+    for group in _groups(sentences.flush()):
+        yield group
 
 
 def _check_length(characters: int) -> None:

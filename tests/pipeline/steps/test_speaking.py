@@ -31,6 +31,11 @@ async def test_each_sentence_is_said_as_soon_as_it_is_whole() -> None:
     assert said == ["One is here.", "Two is there.", "And three"]
 
 
+async def test_what_was_written_meanwhile_is_one_request() -> None:
+    said, _ = await spoken("One. Two. Three. ", "Four is the last")
+    assert said == ["One. Two. Three.", "Four is the last"]
+
+
 async def test_those_who_listen_hear_all_that_is_in_the_file() -> None:
     _, events = await spoken("One. Two.")
     heard = b"".join(event.data for event in events if isinstance(event, StepAudio))

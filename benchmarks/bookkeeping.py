@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import sys
 import tempfile
+import time
 from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import Final
@@ -63,8 +64,10 @@ async def measure(url: str, name: str, runs_wanted: int) -> list[Row]:
     worker.begin()
     per_step: list[float] = []
     begins: list[float] = []
+    working: list[float] = []
     try:
         for number in range(runs_wanted + 1):
+            worked_s = time.process_time()
             run = await runs.submit(Submission("user_1", None, "pl_1", "chain", 1, chain(_STEPS), {}))
             worker.wake()
             run = await runs.wait(run.id, 60)
@@ -73,11 +76,13 @@ async def measure(url: str, name: str, runs_wanted: int) -> list[Row]:
             if number:  # the first one opens connections
                 per_step.append(1000 * (run.finished_at - run.started_at).total_seconds() / _STEPS)
                 begins.append(1000 * (run.started_at - run.created_at).total_seconds())
+                working.append(1000 * (time.process_time() - worked_s) / _STEPS)
     finally:
         await worker.close()
         await database.close()
     return [
         value_row(f"Bookkeeping of a step, {name}", Sample(tuple(per_step), "ms"), _GOAL),
+        value_row(f"Processor time of it in this process, {name}", Sample(tuple(working), "ms")),
         value_row(f"A run until it begins, {name}", Sample(tuple(begins), "ms"), Goal("at most", 100, "ms")),
     ]
 

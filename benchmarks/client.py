@@ -176,10 +176,14 @@ class Gateway:
             raise Unavailable(f"The run did not end well, or told no audio: {', '.join(times)}")
         return times["step.audio"], times["run.succeeded"]
 
-    def add_pipeline(self, document: str) -> None:
-        """Keep a pipeline; nothing where it is there already."""
-        answer = self._client.post("/v1/pipelines", content=document, headers={"content-type": "application/yaml"})
-        if answer.status_code not in {200, 201, 409}:
+    def keep_pipeline(self, name: str, document: str) -> None:
+        """Keep a pipeline, or a new version of it where it is there with another text."""
+        headers = {"content-type": "application/yaml"}
+        if self._client.get(f"/v1/pipelines/{name}").status_code == 404:
+            answer = self._client.post("/v1/pipelines", content=document, headers=headers)
+        else:
+            answer = self._client.put(f"/v1/pipelines/{name}", content=document, headers=headers)
+        if answer.status_code != 201:
             _checked(answer)
 
     def run(self, pipeline: str, inputs: dict[str, object], file: tuple[str, bytes] | None = None) -> dict[str, Any]:

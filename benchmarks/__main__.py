@@ -16,14 +16,17 @@ import httpx
 from benchmarks import (
     asr,
     attention,
+    bookkeeping,
     faults,
     gateway,
     guard,
     identity,
     intelligibility,
+    killed_workers,
     language_models,
     llm,
     memory,
+    pipelines,
     preprocessing,
     startup,
     tts,
@@ -42,11 +45,14 @@ BENCHMARKS: Final[Mapping[str, Callable[[Target], list[Row]]]] = {
     "tts": tts.measure,
     "llm": llm.measure,
     "voice": voice.measure,
+    "pipelines": pipelines.measure,
     "intelligibility": intelligibility.measure,
     "gateway": gateway.measure,
     "faults": faults.measure,
 }
 """In the order in which they run: memory before anything has been asked, faults last."""
+ALONE: Final = (attention, bookkeeping, guard, identity, killed_workers, language_models, preprocessing)
+"""Those that need no platform: commands of their own."""
 
 _RESULTS: Final = Path(__file__).with_name("RESULTS.md")
 _STARTS: Final = 2
@@ -58,7 +64,15 @@ def main() -> int:
     Returns:
         0 when every goal is met, 1 when one is not, 2 when something could not be measured.
     """
-    for alone in (attention, guard, identity, language_models, preprocessing):  # they need no platform
+    for alone in (
+        attention,
+        bookkeeping,
+        guard,
+        identity,
+        killed_workers,
+        language_models,
+        preprocessing,
+    ):  # they need no platform
         if sys.argv[1:2] == [alone.__name__.removeprefix("benchmarks.")]:
             return alone.main(sys.argv[2:])
     arguments = _parse()

@@ -158,6 +158,49 @@ class Gateway:
             total_s=times["turn.done"],
         )
 
+    def stream_assistant(self, question: bytes, instructions: str) -> tuple[float, float]:
+        """A run of the pipeline ``voice-assistant`` as it happens: seconds until its first audio, and until its end."""
+        fields = {"inputs": json.dumps({"language": "en", "instructions": instructions}), "stream": "true"}
+        began = time.perf_counter()
+        times: dict[str, float] = {}
+        with self._client.stream(
+            "POST",
+            "/v1/pipelines/voice-assistant/runs",
+            data=fields,
+            files={"audio": ("question.wav", question, "audio/wav")},
+        ) as answer:
+            _check_stream(answer)
+            for event in _events(answer):
+                times.setdefault(event["type"], time.perf_counter() - began)
+        if "step.audio" not in times or "run.succeeded" not in times:
+            raise Unavailable(f"The run did not end well, or told no audio: {', '.join(times)}")
+        return times["step.audio"], times["run.succeeded"]
+
+    def keep_pipeline(self, name: str, document: str) -> None:
+        """Keep a pipeline, or a new version of it where it is there with another text."""
+        headers = {"content-type": "application/yaml"}
+        if self._client.get(f"/v1/pipelines/{name}").status_code == 404:
+            answer = self._client.post("/v1/pipelines", content=document, headers=headers)
+        else:
+            answer = self._client.put(f"/v1/pipelines/{name}", content=document, headers=headers)
+        if answer.status_code != 201:
+            _checked(answer)
+
+    def run(self, pipeline: str, inputs: dict[str, object], file: tuple[str, bytes] | None = None) -> dict[str, Any]:
+        """A run that has ended."""
+        files = {} if file is None else {file[0]: ("clip.wav", file[1], "audio/wav")}
+        headers = {"prefer": "wait=300"}
+        url = f"/v1/pipelines/{pipeline}/runs"
+        if file is None:
+            answer = self._client.post(url, json={"inputs": inputs}, headers=headers, timeout=310.0)
+        else:
+            form = {"inputs": json.dumps(inputs)}
+            answer = self._client.post(url, data=form, files=files, headers=headers, timeout=310.0)
+        found: dict[str, Any] = _checked(answer).json()
+        if found["state"] != "succeeded":
+            raise Unavailable(f"The run of '{pipeline}' ended {found['state']}: {found['error']}")
+        return found
+
     def turn(self, question: bytes, instructions: str, audio_format: str) -> tuple[str, bytes]:
         """A voice turn that comes whole: the reply's text and its audio file."""
         fields = {"language": "en", "instructions": instructions, "response_format": audio_format}

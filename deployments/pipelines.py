@@ -6,6 +6,7 @@ from smartlite.jobs.batches import Batches
 from smartlite.jobs.conversations import Conversations
 from smartlite.jobs.files import Files
 from smartlite.jobs.http_hosts import AllowedHosts
+from smartlite.jobs.live import open_live
 from smartlite.jobs.pipelines import Pipelines, checking, reading
 from smartlite.jobs.prompts import Prompts
 from smartlite.jobs.run_retention import RunRetention
@@ -43,6 +44,7 @@ class ReplicaPipelines:
             most_of_user=settings.pipeline_max_queued_per_user,
             most=settings.pipeline_max_queued,
             bell=bell,
+            live=open_live(settings),
         )
         self.webhooks = Webhooks(database, cipher, AllowedHosts(settings.webhook_hosts), bell)
         self.media = BlobStore(open_objects(settings), cipher)

@@ -30,13 +30,17 @@ from smartlite.jobs.conversations import Conversations
 from smartlite.jobs.http_client import GuardedClient
 from smartlite.jobs.http_hosts import AllowedHosts
 from smartlite.jobs.kinds import Means, step_runners
+from smartlite.jobs.live import open_live
 from smartlite.jobs.media import TenantMedia, tenant_of
 from smartlite.jobs.metering import Meter, MeteredASR, MeteredLLM, MeteredTTS
 from smartlite.jobs.pipelines import Pipelines, reading
 from smartlite.jobs.prompts import Prompts, find_prompt
 from smartlite.jobs.run_retention import RunRetention
+from smartlite.jobs.spans import SpanExporter
+from smartlite.jobs.step_cache import StoredStepCache
 from smartlite.jobs.webhook_sender import WebhookSender
 from smartlite.jobs.worker import Worker
+from smartlite.metering.prices import load_prices
 from smartlite.pipeline.builtin import builtin_documents
 from smartlite.pipeline.execution.executor import Executor
 from smartlite.pipeline.steps.installed import find_installed
@@ -113,11 +117,29 @@ class ReplicaRuns:
         self._batches = ReplicaBatches(settings, self._database, self._blobs, gateway)
         self._keep_days = settings.runs_keep_days
         self._retention = RunRetention(self._database, self._blobs)
-        self._purging: asyncio.Task[None] | None = None
+        self._looking_after: list[asyncio.Task[None]] = []
         self._bell = bell = Bell(settings.redis_url.get_secret_value())
         slots = settings.pipeline_runs_per_replica
-        executor = Executor({**step_runners(means), **installed.runners}, specs=installed.kinds)
-        self._worker = Worker(self._database, executor, read, self._media, slots, bell=bell)
+        self._live = open_live(settings)
+        self._cache = StoredStepCache(self._database, self._directory)
+        executor = Executor(
+            {**step_runners(means), **installed.runners},
+            specs=installed.kinds,
+            priced=load_prices(settings.prices).metered,
+            cache=self._cache,
+        )
+        endpoint = settings.otlp_endpoint
+        self._spans = SpanExporter(self._database, endpoint) if endpoint else None
+        self._worker = Worker(
+            self._database,
+            executor,
+            read,
+            self._media,
+            slots,
+            bell=bell,
+            live=self._live,
+            on_end=self._spans.ended if self._spans else None,
+        )
         self._has_work = slots > 0
         told = GuardedClient(AllowedHosts(settings.webhook_hosts), max_bytes=_ANSWER_BYTES, cuts=True, https_only=True)
         self._sender = WebhookSender(self._database, told, cipher, settings.webhook_log_days, bell=bell)
@@ -130,17 +152,22 @@ class ReplicaRuns:
         if self._has_work:
             self._worker.begin()
         self._batches.begin()
-        if self._purging is None:
-            self._purging = asyncio.create_task(self._purge_for_ever())
+        if not self._looking_after:
+            works = (self._purge_for_ever(), self._cache.purge_for_ever())
+            self._looking_after = [asyncio.create_task(work) for work in works]
 
     async def close(self) -> None:
         """Stop, and give the runs back to other replicas."""
-        if self._purging is not None:
-            self._purging.cancel()
-            await asyncio.wait({self._purging})
+        for task in self._looking_after:
+            task.cancel()
+        if self._looking_after:
+            await asyncio.wait(self._looking_after)
         await self._batches.close()
         await self._worker.close()
         await self._sender.close()
+        if self._spans is not None:
+            await self._spans.close()
+        await self._live.close()
         await self._bell.close()
         await self._codec.close()
         self._blobs.close()

@@ -171,6 +171,9 @@ class Settings(FileSettings):
     empty: ``http://host:port``."""
     oidc_providers: Path | None = None
     """A YAML file with the OpenID Connect providers that people may sign in through."""
+    otlp_endpoint: str = ""
+    """Address of an OpenTelemetry collector that takes OTLP over HTTP in JSON, such as ``http://127.0.0.1:4318``: runs
+    that ended are told as spans; empty: they are not."""
     instance: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,128}$")] = ""
     """Random id of this start of the platform; ``/healthz`` answers it, so that the edge knows its own replicas."""
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ("127.0.0.1", "localhost", "[::1]")
@@ -229,7 +232,7 @@ class Settings(FileSettings):
         parse_encryption_keys(value.get_secret_value())
         return value
 
-    @field_validator("s3_endpoint_url")
+    @field_validator("s3_endpoint_url", "otlp_endpoint")
     @classmethod
     def _is_http_url(cls, value: str) -> str:
         if value and not value.startswith(("http://", "https://")):

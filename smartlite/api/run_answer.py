@@ -5,12 +5,14 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from smartlite.api.observation import observe
 from smartlite.api.prefer import preference_of
 from smartlite.api.run_stream import run_object
 from smartlite.api.schemas.runs import RunObject
 from smartlite.api.streaming import stopped_when_client_leaves
 from smartlite.domain.pipelines import ENDED, Run
 from smartlite.jobs.runs import Runs
+from smartlite.pipeline.waterfall import waterfall_of
 
 _HEADERS: Final[dict[str, Any]] = {
     "location": {"description": "The run's address.", "schema": {"type": "string"}},
@@ -42,6 +44,10 @@ async def answer_with(request: Request, runs: Runs, run: Run) -> Response:
     if preference.wait_s:
         async with stopped_when_client_leaves(request.receive):
             run = await runs.wait(run.id, preference.wait_s)
+        found = waterfall_of(run, await runs.steps(run.id), await runs.attempts(run.id))
+        observation = observe(request)
+        for name, seconds in found.summary().items():
+            observation.record(name, seconds)
     return JSONResponse(
         run_object(run).model_dump(mode="json"),
         status_code=200 if run.state in ENDED else 202,

@@ -119,7 +119,7 @@ def _value(name: str, values: tuple[str, ...]) -> object:
         return parse_json(text.encode())
     if name in _WHOLE_NUMBERS and re.fullmatch(r"-?[0-9]{1,9}", text, re.ASCII):
         return int(text)
-    return _FLAGS.get(text, text) if name == "stream" else text
+    return _FLAGS.get(text, text) if name in {"stream", "stream_audio"} else text
 
 
 def content_type_of(file: UploadedFile) -> str:

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from smartlite.api.run_media import linked
 from smartlite.api.schemas.runs import RunObject
 from smartlite.api.sse import Event
-from smartlite.domain.pipelines import ENDED, Run
+from smartlite.domain.pipelines import ENDED, Happening, Run
 from smartlite.errors import InvalidRequest
 from smartlite.jobs.runs import Runs
 
@@ -29,11 +29,21 @@ def _described(run: Run) -> dict[str, Any]:
     return {**RunObject.summary(run), "inputs": linked(dict(run.inputs), run.id), "outputs": outputs}
 
 
-async def run_events(runs: Runs, run: Run, after: int = 0) -> AsyncGenerator[Event, None]:
-    """Everything about a run from an event on, until its end."""
+async def run_events(runs: Runs, run: Run, after: int = 0, *, audio: bool = False) -> AsyncGenerator[Event, None]:
+    """Everything about a run from an event on, until its end.
+
+    Args:
+        runs: Tell what happens.
+        run: As it is now.
+        after: Number of the last event that the client has.
+        audio: Whether speech is told while it is made; it has no number and is told once.
+    """
     yield {"type": "run", "run": run_object(run).model_dump(mode="json")}
-    async with aclosing(runs.events(run.id, after)) as events:
+    async with aclosing(runs.follow(run.id, after) if audio else runs.events(run.id, after)) as events:
         async for event in events:
+            if isinstance(event, Happening):
+                yield {"type": event.type, "run_id": run.id, "data": dict(event.data)}
+                continue
             yield {
                 "type": event.type,
                 "sequence": event.sequence,

@@ -54,6 +54,8 @@ def run_pipeline(
     with session(ctx, url, timeout, as_json) as (gateway, display):
         values = _typed(texts, gateway.json("GET", address)["inputs"]) if texts else {}
         body: dict[str, Any] = {"inputs": values, "stream": follow}
+        if follow:
+            body["stream_audio"] = False
         if version is not None:
             body["version"] = version
         display.work("running")
@@ -141,7 +143,7 @@ def _follow(gateway: Gateway, display: Display, path: str, **request: Any) -> di
                 return run
             if "sequence" in event:
                 display.line(_line(event))
-            else:
+            elif event.get("type") == "run":
                 display.line(f"run {event.get('run', {}).get('id', '')}")
     raise Unavailable("The answer ended before the run did; it goes on. See: smartlite pipelines runs")
 

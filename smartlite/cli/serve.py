@@ -182,7 +182,7 @@ class _Platform:
         http_port = self._settings.ray_http_port if self._edge else self._settings.port
         if self._redis is not None:
             await self._redis.start()
-            self._progress.ready("redis", "counts limits")
+            self._progress.ready("redis", "counts limits, carries what happens in runs")
         if self._edge is not None:
             await self._edge.start()
             self._progress.ready("edge", f"HAProxy on port {self._settings.port}")
@@ -228,8 +228,8 @@ class _Platform:
 
 
 def _own_redis(settings: Settings, instance: str) -> EmbeddedRedis | None:
-    """The Redis that this start brings along; None where the operator has one, or nothing is limited."""
-    if settings.auth == "off" or settings.redis_url.get_secret_value():
+    """The Redis that this start brings along; None where the operator has one."""
+    if settings.redis_url.get_secret_value():
         return None
     before = (sys.executable, "-I", "-S", tether.__file__, str(os.getpid()))
     return EmbeddedRedis(Path(tempfile.gettempdir()) / f"smartlite-redis-{instance}", before)

@@ -3,7 +3,7 @@
 Standard library only. Money is an integer of micro-units of the currency that the operator's prices are in.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -21,6 +21,23 @@ class MeteredUsage:
     characters: int = 0
     cost_micros: int = 0
     """At the prices of that moment."""
+
+
+def summed(usage: Iterable[MeteredUsage]) -> tuple[MeteredUsage, ...]:
+    """One for each model, in the order in which they were used first."""
+    found: dict[str, MeteredUsage] = {}
+    for used in usage:
+        before = found.get(used.model, MeteredUsage(used.model))
+        found[used.model] = MeteredUsage(
+            used.model,
+            before.prompt_tokens + used.prompt_tokens,
+            before.completion_tokens + used.completion_tokens,
+            before.audio_input_ms + used.audio_input_ms,
+            before.audio_output_ms + used.audio_output_ms,
+            before.characters + used.characters,
+            before.cost_micros + used.cost_micros,
+        )
+    return tuple(found.values())
 
 
 @dataclass(slots=True)

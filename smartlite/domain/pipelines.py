@@ -10,6 +10,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, Literal
 
+from smartlite.domain.metering import MeteredUsage
+
 JSON = Any
 """What JSON can hold: dict, list, str, int, float, bool, None."""
 ValueType = Literal["string", "number", "integer", "boolean", "object", "array", "audio", "file"]
@@ -77,6 +79,22 @@ class Step:
     on_error: OnError = "fail"
     needs: tuple[str, ...] = ()
     """Steps that have to end before, though nothing of them is referred to."""
+    cache_ttl_s: float | None = None
+    """So long its output is taken again for the same work; None: never."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A step reads a text while another one still writes it."""
+
+    source: str
+    """The step that writes."""
+    field: str
+    """Of the step that reads."""
+    output: str
+    """Name of the text in what the source gives at its end."""
+    is_condition: bool = False
+    """Whether the step's ``when`` is this text: true as soon as there is some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +110,8 @@ class Document:
     """Name to value with expressions; empty: the outputs of the steps that nothing else refers to, by step."""
     depends: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Step to the steps that it waits for: ``needs`` and whatever its expressions refer to."""
+    streams: Mapping[str, Stream] = field(default_factory=dict)
+    """Step to the text that it reads while it is written."""
     lines: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
     """Path, such as ``steps[2].with.model``, to its line in the text, from 1; for messages."""
 
@@ -223,6 +243,10 @@ class StepRun:
     error: RunError | None = None
     output_ref: MediaRef | None = None
     """Where the output is as JSON, if it is larger than what is kept inline."""
+    usage: tuple[MeteredUsage, ...] = ()
+    """Of models, by all its attempts; not what steps within it used."""
+    is_cached: bool = False
+    """Whether the output was taken from what the same work gave before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +261,10 @@ class StepAttempt:
     finished_at: datetime | None = None
     """None while it goes on, and where its worker was lost."""
     error: RunError | None = None
+    first_text_at: datetime | None = None
+    """When it told the first piece of a text."""
+    first_audio_at: datetime | None = None
+    """When it had made the first audio."""
 
 
 @dataclass(frozen=True, slots=True)

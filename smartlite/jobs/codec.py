@@ -8,10 +8,10 @@ from typing import Final
 
 import numpy as np
 
-from smartlite.codecs.encode import encode_whole
+from smartlite.codecs.encode import encode_whole, open_encoder
 from smartlite.codecs.limits import AudioLimits
 from smartlite.codecs.pool import DecoderPool
-from smartlite.domain.audio import SPEECH_SAMPLE_RATE_HZ, AudioChunk, AudioFormat, EncodedAudio
+from smartlite.domain.audio import SPEECH_SAMPLE_RATE_HZ, AudioChunk, AudioFormat, EncodedAudio, SpeechEncoder
 from smartlite.errors import EngineFailed, UnsupportedParameter
 
 _DECODE_TIMEOUT_S: Final = 180.0
@@ -44,6 +44,10 @@ class PlatformCodec:
                 f"'{audio_format}' comes at {SPEECH_SAMPLE_RATE_HZ} Hz; wav and pcm at any rate.", "sample_rate_hz"
             )
         return await asyncio.to_thread(_plain, chunks, audio_format, sample_rate_hz)
+
+    def open_encoder(self, audio_format: AudioFormat) -> SpeechEncoder:
+        """See Codec."""
+        return open_encoder(audio_format, SPEECH_SAMPLE_RATE_HZ)
 
     async def close(self) -> None:
         """End the decoder's process."""

@@ -13,12 +13,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final, TypeVar
 
-from smartlite.domain.pipelines import MediaRef, RunError, StepRun
+from smartlite.domain.pipelines import Happening, MediaRef, RunError, RunEvent, StepRun
 from smartlite.errors import AlreadyExists, DatabaseUnavailable
+from smartlite.jobs.live import Live
 from smartlite.pipeline.execution.ports import Entry, Objects, Outcome
 from smartlite.pipeline.execution.values import json_bytes
 from smartlite.storage import run_queue, run_steps, runs
-from smartlite.storage.bell import WEBHOOKS, Bell, of_run
+from smartlite.storage.bell import WEBHOOKS, Bell
 from smartlite.storage.database import Database, WriteSession, retried
 from smartlite.storage.run_queue import Claim
 
@@ -43,7 +44,8 @@ class StoredRunLog:
         claim: What the worker was given.
         objects: Media of the run's tenant, where large outputs go.
         clock: Tells the time in UTC.
-        bell: Tells those who wait of what was written.
+        live: Those who watch.
+        bell: Tells of webhooks that wait.
         give_up_s: So long a database that is away is waited for, in seconds.
     """
 
@@ -53,6 +55,7 @@ class StoredRunLog:
         claim: Claim,
         objects: Objects,
         clock: Callable[[], datetime],
+        live: Live,
         bell: Bell | None = None,
         give_up_s: float = _GIVE_UP_S,
     ) -> None:
@@ -62,6 +65,7 @@ class StoredRunLog:
         self._next = claim.next_sequence
         self._objects = objects
         self._clock = clock
+        self._live = live
         self._bell = bell or Bell()
         self._give_up_s = give_up_s
         self._turn = asyncio.Lock()
@@ -89,6 +93,14 @@ class StoredRunLog:
     async def finish(self, outcome: Outcome, entry: Entry) -> None:
         """See RunLog."""
         await self._write(entry, outcome)
+
+    def show(self, happening: Happening) -> None:
+        """See RunLog."""
+        self._live.show(self._lease.run_id, happening)
+
+    def is_followed(self) -> bool:
+        """See RunLog."""
+        return self._live.is_followed(self._lease.run_id)
 
     async def cancels(self) -> bool:
         """See RunLog."""
@@ -124,8 +136,10 @@ class StoredRunLog:
                     await self._write_once(session, replace(entry, steps=steps), outcome, at)
 
             await self._patiently(lambda: retried(work))
+            told = enumerate(entry.happenings, self._next)
+            run_id = self._lease.run_id
+            self._live.tell([RunEvent(run_id, number, at, each.type, each.data) for number, each in told])
             self._next += len(entry.happenings)
-        self._bell.ring(of_run(self._run.id))
         if outcome is not None:
             self._bell.ring(WEBHOOKS)
 

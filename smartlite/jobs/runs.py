@@ -3,8 +3,8 @@
 Who may see or cancel a run is for the caller to decide, before.
 """
 
-import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -12,10 +12,12 @@ from typing import Final
 from smartlite.auth.noted import Actor, note
 from smartlite.domain.identity import Page
 from smartlite.domain.ids import new_id
+from smartlite.domain.metering import MeteredUsage, summed
 from smartlite.domain.pipelines import (
     ENDED,
     JSON,
     Document,
+    Happening,
     PipelineQuery,
     PipelineVersion,
     Run,
@@ -26,12 +28,13 @@ from smartlite.domain.pipelines import (
     StepState,
 )
 from smartlite.errors import InvalidRequest, NotFound
-from smartlite.storage import run_events, run_steps, runs
-from smartlite.storage.bell import RUNS, WEBHOOKS, Bell, of_run
+from smartlite.jobs.following import follow, wait
+from smartlite.jobs.live import Live, LocalLive
+from smartlite.storage import run_steps, runs
+from smartlite.storage.bell import RUNS, WEBHOOKS, Bell
 from smartlite.storage.database import Database, retried
 
 POLL_S: Final = 0.2
-_EVENTS_AT_ONCE: Final = 500
 _STEPS_AT_ONCE: Final = 1000
 _MOST_ANCESTORS: Final = 100
 """Replays of replays of a run that are followed."""
@@ -67,8 +70,9 @@ class Runs:
         most_of_user: So many runs of one user may wait.
         most: So many runs may wait.
         clock: Tells the time in UTC.
-        poll_s: How often the database is asked for what is new, in seconds, where no bell tells.
-        bell: Tells workers of new runs, and those who wait of what happens in theirs.
+        poll_s: How often the database is asked for what is new, in seconds.
+        live: Tells what happens; None: what happens in this process.
+        bell: Tells workers of new runs.
     """
 
     def __init__(
@@ -79,6 +83,7 @@ class Runs:
         most: int = 1000,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         poll_s: float = POLL_S,
+        live: Live | None = None,
         bell: Bell | None = None,
     ) -> None:
         self._database = database
@@ -87,6 +92,7 @@ class Runs:
         self._most = most
         self._clock = clock
         self._poll_s = poll_s
+        self._live = live or LocalLive()
         self._bell = bell or Bell()
 
     async def submit(self, asked: Submission) -> Run:
@@ -143,22 +149,21 @@ class Runs:
         async with self._database.reading() as session:
             return await run_steps.attempts_of_run(session, run_id, limit)
 
+    async def usage(self, run_id: str) -> Sequence[MeteredUsage]:
+        """What all of a run's steps used, one for each model."""
+        async with self._database.reading() as session:
+            return summed(await run_steps.usage_of_run(session, run_id))
+
     async def events(self, run_id: str, after: int = 0) -> AsyncGenerator[RunEvent, None]:
         """The events of a run that follow a number, as they happen, until the last one."""
-        with self._bell.waiting(of_run(run_id)) as heard:
-            while True:
-                heard.clear()
-                async with self._database.reading() as session:
-                    run = await runs.get(session, run_id)
-                    found = await run_events.after(session, run_id, after, _EVENTS_AT_ONCE)
-                for event in found:
-                    after = event.sequence
+        async with aclosing(self.follow(run_id, after)) as told:
+            async for event in told:
+                if isinstance(event, RunEvent):
                     yield event
-                if len(found) == _EVENTS_AT_ONCE:
-                    continue
-                if run is None or run.state in ENDED:
-                    return
-                await self._bell.wait(heard, self._poll_s)
+
+    def follow(self, run_id: str, after: int = 0) -> AsyncGenerator[RunEvent | Happening, None]:
+        """Likewise, with what is told and not recorded: audio, to those who watch while it is made."""
+        return follow(self._database, self._live, run_id, after, self._poll_s)
 
     async def wait(self, run_id: str, seconds: float) -> Run:
         """The run once it has ended, or as it is after so many seconds.
@@ -166,15 +171,7 @@ class Runs:
         Raises:
             NotFound: 404, there is none.
         """
-        until = time.monotonic() + seconds
-        with self._bell.waiting(of_run(run_id)) as heard:
-            while True:
-                heard.clear()
-                run = await self.get(run_id)
-                left_s = until - time.monotonic()
-                if run.state in ENDED or left_s <= 0:
-                    return run
-                await self._bell.wait(heard, self._poll_s, left_s)
+        return await wait(self._database, self._live, run_id, seconds, self._poll_s)
 
     async def cancel(self, run_id: str, actor: Actor | None = None) -> Run:
         """Have a run end; one that has ended stays as it is.
@@ -198,7 +195,6 @@ class Runs:
                 return await runs.request_cancel(session, run_id, self._clock())
 
         run = await retried(work)
-        self._bell.ring(of_run(run_id))
         if run.state in ENDED:
             self._bell.ring(WEBHOOKS)
         return run
@@ -224,7 +220,7 @@ class Runs:
         records = await self._all_steps(run.id)
         again = _again(document, records, from_step)
         kept = [
-            record
+            replace(record, usage=())  # which the run before has paid for
             for record in records
             if _top(record.step_id) not in again and record.state in {StepState.SUCCEEDED, StepState.SKIPPED}
         ]

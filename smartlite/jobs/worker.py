@@ -12,6 +12,7 @@ from typing import Final
 from smartlite.domain.ids import new_id
 from smartlite.domain.pipelines import Document, Happening, Run, RunError, RunState
 from smartlite.errors import LeaseLost, SmartLiteError
+from smartlite.jobs.live import Live, LocalLive
 from smartlite.jobs.metering import within
 from smartlite.jobs.run_log import StoredRunLog
 from smartlite.jobs.shift import USUAL_TIMING, Shift, Timing
@@ -40,7 +41,9 @@ class Worker:
         slots: So many runs at the same time.
         timing: Of leases.
         clock: Tells the time in UTC.
-        bell: Tells of new runs, and those who wait of what happens in theirs.
+        bell: Tells of new runs, and of webhooks that wait.
+        live: Those who watch runs; None: those of this process, of whom there are none.
+        on_end: Told the id of each run that this worker ended.
     """
 
     def __init__(
@@ -53,6 +56,8 @@ class Worker:
         timing: Timing = USUAL_TIMING,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         bell: Bell | None = None,
+        live: Live | None = None,
+        on_end: Callable[[str], None] | None = None,
     ) -> None:
         self.id = new_id("worker")
         self._database = database
@@ -61,6 +66,8 @@ class Worker:
         self._open_objects = open_objects
         self._timing = timing
         self._clock = clock
+        self._live = live or LocalLive()
+        self._on_end = on_end
         self._bell = bell or Bell()
         self._shift = Shift("run", self._claim, self._work, self._renew, slots, timing, self._bell, RUNS)
 
@@ -91,7 +98,7 @@ class Worker:
 
     async def _work(self, claim: Claim) -> None:
         objects = self._open_objects(claim.run)
-        log = StoredRunLog(self._database, claim, objects, self._clock, self._bell)
+        log = StoredRunLog(self._database, claim, objects, self._clock, self._live, self._bell)
         told = {"run": claim.run.id, "pipeline": claim.run.pipeline_name}
         try:
             try:
@@ -99,6 +106,8 @@ class Worker:
                     await self._execute(claim, log, objects)
             finally:
                 await log.settle()
+            if self._on_end is not None:
+                self._on_end(claim.run.id)
         except asyncio.CancelledError:
             await self._give_back(claim.lease)
             raise
@@ -116,7 +125,8 @@ class Worker:
             await self._fail(log, RunError("run_abandoned", message))
             return
         try:
-            document = self._read(claim.source)
+            # A long document takes a second.
+            document = await asyncio.to_thread(self._read, claim.source)
         except SmartLiteError as error:
             await self._fail(log, to_run_error(error, None))
             return

@@ -20,6 +20,7 @@ from typing import Annotated, Final
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from smartlite.domain.metering import MeteredUsage
 from smartlite.domain.usage import ModelUsage
 from smartlite.errors import ConfigurationError
 
@@ -73,6 +74,18 @@ class Prices:
             + price.characters_1m * used.characters
         )
         return math.ceil(round(cost, 6))
+
+    def metered(self, used: ModelUsage) -> MeteredUsage:
+        """In whole units, with its price."""
+        return MeteredUsage(
+            used.model,
+            round(used.prompt_tokens),
+            round(used.completion_tokens),
+            round(1000 * used.audio_input_s),
+            round(1000 * used.audio_output_s),
+            round(used.characters),
+            self.cost_micros(used),
+        )
 
 
 def load_prices(path: Path | None) -> Prices:

@@ -59,15 +59,7 @@ class Recorder:
 
     def metered(self, used: ModelUsage) -> MeteredUsage:
         """In whole units, with its price."""
-        return MeteredUsage(
-            used.model,
-            round(used.prompt_tokens),
-            round(used.completion_tokens),
-            round(1000 * used.audio_input_s),
-            round(1000 * used.audio_output_s),
-            round(used.characters),
-            self._prices.cost_micros(used),
-        )
+        return self._prices.metered(used)
 
     async def sync_for_ever(self) -> None:
         """Have the disk take what was written, once a second."""

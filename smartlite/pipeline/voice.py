@@ -27,12 +27,11 @@ from smartlite.domain.pipeline import (
     TurnTranscript,
     VoiceTurnRequest,
 )
-from smartlite.domain.sentences import SentenceSplitter
 from smartlite.domain.stages import ASRStage, LLMStage, TTSStage
 from smartlite.domain.tts import SpeakRequest, SpeechChunk, SynthesizeOptions
 from smartlite.domain.usage import TokenUsage, TurnUsage
 from smartlite.errors import EngineFailed, NoSpeech
-from smartlite.pipeline.spoken import to_spoken
+from smartlite.pipeline.spoken import SpokenSentences
 
 _QUEUE_SIZE: Final = 64
 """Events or sentences that may wait for their consumer; a full queue makes the producer wait."""
@@ -167,7 +166,7 @@ class VoicePipeline:
                 max_tokens=self._options.max_reply_tokens,
             ),
         )
-        splitter = SentenceSplitter(first_clause_chars=self._options.first_clause_characters)
+        splitter = SpokenSentences(self._options.first_clause_characters)
         async with aclosing(self._llm.chat(asked)) as events:
             async for event in events:
                 if isinstance(event, TextDelta):
@@ -184,10 +183,7 @@ class VoicePipeline:
         await turn.sentences.put(None)
 
     async def _speak(self, turn: _Turn) -> None:
-        while (sentence := await turn.sentences.get()) is not None:
-            spoken = to_spoken(sentence)
-            if not any(character.isalnum() for character in spoken):
-                continue
+        while (spoken := await turn.sentences.get()) is not None:
             began = turn.clock.now()
             asked = SpeakRequest(spoken, turn.request.tts_model, SynthesizeOptions(turn.request.voice), "pcm")
             async with aclosing(self._tts.speak(asked)) as events:

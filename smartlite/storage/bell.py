@@ -34,11 +34,6 @@ _RING: Final = Script("for i = 1, #ARGV do redis.call('PUBLISH', KEYS[1], ARGV[i
 _logger = logging.getLogger(__name__)
 
 
-def of_run(run_id: str) -> str:
-    """The topic of what happens in a run."""
-    return f"run:{run_id}"
-
-
 class Bell:
     """One process's part of it. Used in one event loop.
 

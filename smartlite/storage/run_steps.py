@@ -7,6 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Insert, select
 from sqlalchemy.dialects import mysql, sqlite
 
+from smartlite.domain.metering import MeteredUsage
 from smartlite.domain.pipelines import MediaRef, RunError, StepAttempt, StepRun, StepState
 from smartlite.storage.database import ReadSession, WriteSession
 from smartlite.storage.runs import error_values, read_error
@@ -24,6 +25,8 @@ _STEP: Final = (
     RunStepRow.output,
     RunStepRow.error,
     RunStepRow.output_ref,
+    RunStepRow.usage,
+    RunStepRow.is_cached,
 )
 _STEP_KEY: Final = ("run_id", "step_id", "item")
 _ATTEMPT_KEY: Final = (*_STEP_KEY, "attempt")
@@ -53,6 +56,12 @@ async def of_run(
     return [_step(row) for row in await session.rows(query)]
 
 
+async def usage_of_run(session: ReadSession, run_id: str) -> Sequence[MeteredUsage]:
+    """What all of a run's steps used of models."""
+    query = select(RunStepRow.usage).where(RunStepRow.run_id == run_id, RunStepRow.usage.is_not(None))
+    return [used for row in await session.rows(query) for used in _read_usage(row.usage)]
+
+
 async def attempts_of_run(session: ReadSession, run_id: str, limit: int = 1000) -> Sequence[StepAttempt]:
     """The attempts of a run's steps, in the order in which they began."""
     query = (
@@ -66,6 +75,8 @@ async def attempts_of_run(session: ReadSession, run_id: str, limit: int = 1000) 
             RunAttemptRow.error_code,
             RunAttemptRow.error_message,
             RunAttemptRow.error_is_final,
+            RunAttemptRow.first_text_at,
+            RunAttemptRow.first_audio_at,
         )
         .where(RunAttemptRow.run_id == run_id)
         .order_by(RunAttemptRow.started_at, RunAttemptRow.step_id, RunAttemptRow.item, RunAttemptRow.attempt)
@@ -95,6 +106,8 @@ def _step_values(run_id: str, step: StepRun) -> dict[str, object]:
         "output": None if step.output_ref is not None else step.output,
         "error": error_values(step.error),
         "output_ref": None if step.output_ref is None else asdict(step.output_ref),
+        "usage": list(map(asdict, step.usage)) or None,
+        "is_cached": step.is_cached or None,
     }
 
 
@@ -110,18 +123,35 @@ def _attempt_values(run_id: str, attempt: StepAttempt) -> dict[str, object]:
         "error_code": None if error is None else error.code,
         "error_message": None if error is None else error.message[:ERROR_CHARACTERS],
         "error_is_final": None if error is None else error.is_final,
+        "first_text_at": attempt.first_text_at,
+        "first_audio_at": attempt.first_audio_at,
     }
 
 
 def _step(row: Sequence[Any]) -> StepRun:
-    run_id, step_id, item, state, attempts, started_at, finished_at, output, error, output_ref = row
-    ref = None if output_ref is None else MediaRef(**output_ref)
+    *first, output, error, output_ref, usage, is_cached = row
+    run_id, step_id, item, state, attempts, started_at, finished_at = first
     return StepRun(
-        run_id, step_id, item, StepState(state), attempts, started_at, finished_at, output, read_error(error), ref
+        run_id=run_id,
+        step_id=step_id,
+        item=item,
+        state=StepState(state),
+        attempts=attempts,
+        started_at=started_at,
+        finished_at=finished_at,
+        output=output,
+        error=read_error(error),
+        output_ref=None if output_ref is None else MediaRef(**output_ref),
+        usage=_read_usage(usage),
+        is_cached=bool(is_cached),
     )
 
 
+def _read_usage(stored: Any) -> tuple[MeteredUsage, ...]:
+    return tuple(MeteredUsage(**each) for each in stored or ())
+
+
 def _attempt(row: Sequence[Any]) -> StepAttempt:
-    step_id, item, number, started_at, finished_at, code, message, is_final = row
+    step_id, item, number, started_at, finished_at, code, message, is_final, first_text_at, first_audio_at = row
     error = None if code is None else RunError(code, message, step_id, bool(is_final))
-    return StepAttempt(step_id, item, number, started_at, finished_at, error)
+    return StepAttempt(step_id, item, number, started_at, finished_at, error, first_text_at, first_audio_at)

@@ -81,6 +81,8 @@ class RunStepRow(Table):
     output: Mapped[Any | None] = mapped_column(JSON_OR_NULL)
     error: Mapped[Any | None] = mapped_column(JSON_OR_NULL)
     output_ref: Mapped[Any | None] = mapped_column(JSON_OR_NULL)
+    usage: Mapped[Any | None] = mapped_column(JSON_OR_NULL)
+    is_cached: Mapped[bool | None]
 
 
 class RunAttemptRow(Table):
@@ -98,6 +100,8 @@ class RunAttemptRow(Table):
     error_code: Mapped[str | None] = mapped_column(String(64))
     error_message: Mapped[str | None] = mapped_column(String(ERROR_CHARACTERS))
     error_is_final: Mapped[bool | None]
+    first_text_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    first_audio_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
 
 class RunEventRow(Table):

@@ -31,14 +31,17 @@ from smartlite.jobs.files import Files, NewFile
 from smartlite.jobs.gateway_calls import Caller, GatewayCalls, StoredAnswer, StoredRequest
 from smartlite.jobs.http_hosts import AllowedHosts
 from smartlite.jobs.kinds import Means, step_runners
+from smartlite.jobs.live import LocalLive
 from smartlite.jobs.media import TenantMedia, tenant_of
 from smartlite.jobs.pipelines import Pipelines, checking, read_saved
 from smartlite.jobs.prompts import Prompts, find_prompt
 from smartlite.jobs.run_retention import RunRetention
 from smartlite.jobs.runs import Runs, Submission
 from smartlite.jobs.shift import Timing
+from smartlite.jobs.step_cache import StoredStepCache
 from smartlite.jobs.webhooks import Wanted, Webhooks
 from smartlite.jobs.worker import Worker
+from smartlite.metering.prices import Price, Prices
 from smartlite.pipeline.builtin import builtin_documents
 from smartlite.pipeline.execution.executor import Executor
 from smartlite.pipeline.steps.ports import HTTPAnswer, HTTPRequest
@@ -95,6 +98,9 @@ class PlainCodec:
         encoder = PlainEncoder(audio_format)
         return b"".join(map(encoder.encode, chunks))
 
+    def open_encoder(self, audio_format: AudioFormat) -> PlainEncoder:
+        return PlainEncoder(audio_format)
+
 
 async def nobody(_: Caller) -> Principal | None:
     return None
@@ -133,7 +139,8 @@ class Works:
             builtin_documents(),
             check_prompts=self.prompts.check_steps,
         )
-        self.runs = Runs(database, read_saved, poll_s=0.01)
+        live = LocalLive()
+        self.runs = Runs(database, read_saved, poll_s=0.01, live=live)
         self.files = Files(database, self.blobs, 10**9)
         self.batches = Batches(database)
         self.webhooks = Webhooks(database, Cipher(database, {}), AllowedHosts(("*", "127.0.0.1:9")))
@@ -149,7 +156,9 @@ class Works:
             find_prompt(self.prompts),
             self,
         )
-        executor = Executor(step_runners(means), cancel_check_s=0.05)
+        prices = Prices({"*": Price(request=0.000001)})
+        cache = StoredStepCache(database, self._directory(services.models))
+        executor = Executor(step_runners(means), cancel_check_s=0.05, priced=prices.metered, cache=cache)
         self.gateway: GatewayCalls = InProcessGateway(create_app(services), nobody, "gateway")
         """Answers requests that are runs; without authentication until another is put in its place."""
         limits = BatchLimits(upload_bytes=10**6)
@@ -157,7 +166,7 @@ class Works:
             database, self.blobs, self.files, self, limits, Pace(flush_s=0), timing=Timing(poll_s=0.02)
         )
         """Works once it has begun."""
-        self.worker = Worker(database, executor, read_saved, self.objects, timing=Timing(poll_s=0.02))
+        self.worker = Worker(database, executor, read_saved, self.objects, timing=Timing(poll_s=0.02), live=live)
 
     async def call(self, request: StoredRequest, caller: Caller, run_id: str) -> StoredAnswer:
         """A GatewayCalls."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from smartlite.domain.pipelines import JSON, Document, Run
 from smartlite.errors import PipelineInvalid
+from smartlite.jobs.live import Live, LocalLive
 from smartlite.jobs.runs import Runs, Submission
 from smartlite.jobs.shift import Timing
 from smartlite.jobs.worker import Worker
@@ -45,15 +46,16 @@ class Office:
     script: Script = field(default_factory=Script)
     objects: MemoryObjects = field(default_factory=MemoryObjects)
     workers: list[Worker] = field(default_factory=list)
+    live: Live = field(default_factory=LocalLive)
 
     def runs(self, **more: int) -> Runs:
         """For those who ask."""
-        return Runs(self.database, read, poll_s=0.01, **more)
+        return Runs(self.database, read, poll_s=0.01, live=self.live, **more)
 
     def worker(self, slots: int = 4, timing: Timing = FAST) -> Worker:
         """One more; it works at once."""
         executor = Executor({"python": self.script.run}, cancel_check_s=0.02, specs=SCRIPTED)
-        worker = Worker(self.database, executor, read, self._open, slots, timing)
+        worker = Worker(self.database, executor, read, self._open, slots, timing, live=self.live)
         worker.begin()
         self.workers.append(worker)
         return worker

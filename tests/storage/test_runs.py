@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from smartlite.domain.metering import MeteredUsage
 from smartlite.domain.pipelines import (
     Happening,
     MediaRef,
@@ -194,10 +195,19 @@ async def test_steps_and_attempts_are_replaced_by_what_is_recorded_later(databas
     begun = StepRun(run.id, "a.3/b", 0, StepState.RUNNING, 1, NOON)
     ref = MediaRef("media/x", "application/json", 70_000)
     ended = replace(begun, state=StepState.SUCCEEDED, finished_at=LATER, output={"t": ["é🎙", None]})
+    ended = replace(ended, usage=(MeteredUsage("mind", 3, 2, cost_micros=7),), is_cached=True)
     large = replace(ended, item=1, output="left out", output_ref=ref)
-    failed = replace(ended, item=2, state=StepState.FAILED, output=None, error=RunError("c", "m", "a", True))
+    failed = replace(
+        begun, finished_at=LATER, item=2, state=StepState.FAILED, output=None, error=RunError("c", "m", "a", True)
+    )
     attempt = StepAttempt("a.3/b", 0, 1, NOON)
-    tried = replace(attempt, finished_at=LATER, error=RunError("c", "m" * 3000, "a.3/b", False))
+    tried = replace(
+        attempt,
+        first_text_at=NOON,
+        first_audio_at=LATER,
+        finished_at=LATER,
+        error=RunError("c", "m" * 3000, "a.3/b", False),
+    )
     for steps, attempts in (([begun], [attempt]), ([ended, large, failed], [tried])):
         async with database.writing() as session:
             await run_steps.record(session, run.id, steps, attempts)
@@ -206,7 +216,10 @@ async def test_steps_and_attempts_are_replaced_by_what_is_recorded_later(databas
         assert found == [ended, replace(large, output=None), failed]
         assert await run_steps.of_run(session, run.id, after=("a.3/b", 0), limit=1) == [found[1]]
         (kept,) = await run_steps.attempts_of_run(session, run.id)
+        usage = await run_steps.usage_of_run(session, run.id)
     assert (kept.finished_at, kept.error and len(kept.error.message)) == (LATER, 2000)
+    assert (kept.first_text_at, kept.first_audio_at) == (NOON, LATER)
+    assert [used.cost_micros for used in usage] == [7, 7]
 
 
 async def test_runs_are_listed_the_newest_first_and_by_what_is_asked(database: Database) -> None:

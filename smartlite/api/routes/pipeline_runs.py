@@ -1,5 +1,7 @@
 """``POST /v1/pipelines/{pipeline}/runs``: a run is started, and waited for or followed. Must not know how steps run."""
 
+import asyncio
+
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -54,7 +56,7 @@ async def start_run(
     if asked.body.priority > 0:
         decide(principal, Scope.RESOURCES_ADMIN)
     version = await pipelines.version(found, asked.body.version)
-    document = pipelines.document(version)
+    document = await asyncio.to_thread(pipelines.document, version)
     check_steps(principal, document, services.models)
     run_id = new_id("run")
     asked = await with_kept_files(services, principal, asked, document.inputs)
@@ -78,5 +80,6 @@ async def start_run(
         await discard(objects, refs)
         raise
     if asked.body.stream:
-        return await sse_response(request, run_events(runs, run), named=True)
+        events = run_events(runs, run, audio=asked.body.stream_audio)
+        return await sse_response(request, events, named=True)
     return await answer_with(request, runs, run)

@@ -57,10 +57,14 @@ async def follow_run(
     after: Annotated[
         int | None, Query(ge=0, le=999_999_999, description="Only what follows the event of this number.")
     ] = None,
+    audio: Annotated[bool, Query(description="Whether speech is told while it is made.")] = False,
 ) -> Response:
-    """What happened so far and what happens until its end; `run` comes first, `run.result` last, both unnumbered."""
+    """What happened so far and what happens until its end; `run` comes first, `run.result` last, both unnumbered.
+
+    `step.audio` has no number either: it is told while it is made, and never again.
+    """
     run = await run_of(services, principal, run_id, Access.READ)
-    return await sse_response(request, run_events(runs, run, last_seen(request, after)), named=True)
+    return await sse_response(request, run_events(runs, run, last_seen(request, after), audio=audio), named=True)
 
 
 @router.get(
@@ -109,7 +113,7 @@ async def retrieve_media(
 async def draw_timeline(run_id: str, services: ServicesDep, runs: RunsDep, principal: PrincipalDep) -> Response:
     """Its steps over time, as a picture."""
     run = await run_of(services, principal, run_id, Access.READ)
-    picture = timeline(run, await runs.steps(run.id))
+    picture = timeline(run, await runs.steps(run.id), await runs.attempts(run.id))
     return Response(picture, media_type=_SVG, headers={"content-security-policy": _INERT})
 
 

@@ -1,5 +1,6 @@
 """``/v1/runs``: what became of runs of pipelines; whoever may ends or repeats them. Must not know how steps run."""
 
+import asyncio
 import re
 from dataclasses import replace
 from typing import Annotated, Final
@@ -17,6 +18,8 @@ from smartlite.api.run_rights import check_steps
 from smartlite.api.run_stream import run_object
 from smartlite.api.schemas.runs import AttemptObject, RunDetail, RunList, RunObject, RunSummary, StepList, StepObject
 from smartlite.api.schemas.times import Instant
+from smartlite.api.schemas.usage import ModelUsageObject
+from smartlite.api.schemas.waterfall import WaterfallObject
 from smartlite.api.services import PipelinesDep, RetentionDep, RunsDep, Services, ServicesDep
 from smartlite.api.visitor import actor_of
 from smartlite.auth.policies import missing, role_in
@@ -29,6 +32,7 @@ from smartlite.jobs.pipelines import PIPELINE_ID
 from smartlite.jobs.request_document import REQUEST_ID
 from smartlite.pipeline.spec import bound_inputs
 from smartlite.pipeline.spec.kinds import GATEWAY_REQUEST
+from smartlite.pipeline.waterfall import waterfall_of
 
 router = APIRouter(prefix="/runs", tags=["Pipelines"])
 
@@ -87,10 +91,14 @@ async def retrieve_run(
     run = await run_of(services, principal, run_id, Access.READ)
     steps = await runs.steps(run.id)
     attempts = await runs.attempts(run.id)
+    usage = await runs.usage(run.id)
     return RunDetail(
         **run_object(run).model_dump(),
         steps=[_step(step, run.id, step_outputs) for step in steps],
         attempts=list(map(AttemptObject.of, attempts)),
+        waterfall=WaterfallObject.of(waterfall_of(run, steps, attempts)),
+        usage=[ModelUsageObject.of(used) for used in usage],
+        cost_micros=sum(used.cost_micros for used in usage),
     )
 
 
@@ -168,7 +176,7 @@ async def replay_run(
     on = None
     if version is not None:
         on = await pipelines.version(await pipeline_of(services, principal, run.pipeline_id, Access.READ), version)
-    document = pipelines.read(on.source if on else await runs.source(run.id))
+    document = await asyncio.to_thread(pipelines.read, on.source if on else await runs.source(run.id))
     check_steps(principal, document, services.models)
     known = {name: value for name, value in run.inputs.items() if name in document.inputs}
     whose = caller_of(principal)

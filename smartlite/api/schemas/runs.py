@@ -5,6 +5,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from smartlite.api.schemas.usage import ModelUsageObject
+from smartlite.api.schemas.waterfall import WaterfallObject
+from smartlite.domain.metering import summed
 from smartlite.domain.pipelines import Run, RunError, RunState, StepAttempt, StepRun, StepState
 
 MAX_PRIORITY = 10
@@ -20,6 +23,9 @@ class NewRun(BaseModel):
     inputs: dict[str, Any] = Field(default_factory=dict, description="Values by the names of the pipeline's inputs.")
     version: Annotated[int | None, Field(ge=1, le=999_999_999, description="By default the latest.")] = None
     stream: Annotated[bool, Field(description="Answer with the run's events as they happen.")] = False
+    stream_audio: Annotated[
+        bool, Field(description="With `stream`: speech is told while it is made, as `step.audio`.")
+    ] = True
     priority: Annotated[
         int,
         Field(
@@ -119,6 +125,9 @@ class StepObject(BaseModel):
     error: RunErrorObject | None
     output: Any = Field(None, description="Where it was asked for.")
     output_media: dict[str, Any] | None = Field(None, description="Where it is, if it is large: JSON.")
+    cached: bool = Field(description="Whether the output is what the same work gave before.")
+    usage: list[ModelUsageObject] = Field(description="Of models, by all its attempts.")
+    cost_micros: int
 
     @classmethod
     def of(cls, step: StepRun, output: Any, output_media: dict[str, Any] | None) -> Self:
@@ -134,6 +143,9 @@ class StepObject(BaseModel):
             error=RunErrorObject.of(step.error),
             output=output,
             output_media=output_media,
+            cached=step.is_cached,
+            usage=[ModelUsageObject.of(used) for used in summed(step.usage)],
+            cost_micros=sum(used.cost_micros for used in step.usage),
         )
 
 
@@ -167,6 +179,9 @@ class RunDetail(RunObject):
 
     steps: list[StepObject]
     attempts: list[AttemptObject]
+    waterfall: WaterfallObject
+    usage: list[ModelUsageObject] = Field(description="Of each model, by all steps.")
+    cost_micros: int = Field(description="In micro-units of the operator's currency, at the prices of that moment.")
 
 
 class StepList(BaseModel):

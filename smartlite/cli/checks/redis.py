@@ -1,4 +1,4 @@
-"""Redis, where limits are counted: there, or to be started with the platform. Must not know limits."""
+"""Redis, where limits are counted and runs are followed: there, or to be started. Must not know limits or runs."""
 
 import asyncio
 from typing import Final
@@ -16,8 +16,6 @@ _TIMEOUT_S: Final = 1.0
 
 def check_redis(settings: Settings) -> Finding:
     """Ask Redis for an answer, or look for the program that the start brings along."""
-    if settings.auth == "off":
-        return Finding(_AREA, "redis", "ok", "not used: authentication is off (SMARTLITE_AUTH=required)")
     url = settings.redis_url.get_secret_value()
     try:
         if not url:

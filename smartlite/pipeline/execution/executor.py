@@ -5,16 +5,30 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from smartlite.domain.metering import MeteredUsage
 from smartlite.domain.pipelines import Document, Run, RunState
+from smartlite.domain.usage import ModelUsage
 from smartlite.pipeline.execution.failures import StepFailed
 from smartlite.pipeline.execution.graph import Graph, Surroundings
-from smartlite.pipeline.execution.kinds import StepRunner
+from smartlite.pipeline.execution.kinds import NoCache, StepCache, StepRunner
 from smartlite.pipeline.execution.ports import Objects, Outcome, RunLog
-from smartlite.pipeline.execution.records import Records
+from smartlite.pipeline.execution.records import Priced, Records
 from smartlite.pipeline.spec.kinds import KINDS, Kind
 
 CANCEL_CHECK_S: Final = 0.5
 _CANCEL_AGAIN_S: Final = 0.5
+
+
+def in_whole_units(used: ModelUsage) -> MeteredUsage:
+    """Use of a model that costs nothing."""
+    return MeteredUsage(
+        used.model,
+        round(used.prompt_tokens),
+        round(used.completion_tokens),
+        round(1000 * used.audio_input_s),
+        round(1000 * used.audio_output_s),
+        round(used.characters),
+    )
 
 
 class Executor:
@@ -26,6 +40,8 @@ class Executor:
         sleep: Waits so many seconds between attempts.
         cancel_check_s: How often a run is asked whether it is to end, in seconds.
         specs: The fields of each kind, by its name.
+        priced: What use of models costs.
+        cache: Outputs that may be taken again, where a step wants it; None: none.
     """
 
     def __init__(
@@ -35,12 +51,16 @@ class Executor:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         cancel_check_s: float = CANCEL_CHECK_S,
         specs: Mapping[str, Kind] = KINDS,
+        priced: Priced = in_whole_units,
+        cache: StepCache | None = None,
     ) -> None:
         self._kinds = kinds
         self._clock = clock
         self._sleep = sleep
         self._cancel_check_s = cancel_check_s
         self._specs = specs
+        self._priced = priced
+        self._cache = cache or NoCache()
 
     async def run(self, document: Document, run: Run, log: RunLog, objects: Objects, token: int = 1) -> Outcome:
         """Go on with a run and end it. Cancelled, it stops what it began and leaves the run to another worker.
@@ -56,8 +76,8 @@ class Executor:
             LeaseLost: The run is another worker's by now.
             DatabaseUnavailable: It cannot be written for too long.
         """
-        records = Records(run, log, await log.steps(), self._clock)
-        around = Surroundings(self._kinds, self._specs, records, objects, token, self._sleep)
+        records = Records(run, log, await log.steps(), self._clock, self._priced)
+        around = Surroundings(self._kinds, self._specs, records, objects, token, self._sleep, self._cache)
         outcome = await self._until_end(Graph(around, document, run.inputs), log)
         await records.finish(outcome)
         return outcome

@@ -1,5 +1,7 @@
 """The steps of one document, each as soon as those that it waits for have ended. Must not know how a step is tried.
 
+A step that reads a text while another one writes it waits only until there is some of it.
+
 A graph within a step (``pipeline.run``) is one of these too: its steps are recorded like those of the run, under the
 path of the step that they are in.
 """
@@ -9,14 +11,16 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from smartlite.domain.pipelines import JSON, Document, Happening, RunError, Step, StepRun, StepState
+from smartlite.domain.pipelines import JSON, Document, Happening, RunError, Step, StepRun, StepState, Stream
 from smartlite.errors import PipelineInvalid, SmartLiteError
-from smartlite.pipeline.execution.attempts import Attempts, Unit
+from smartlite.pipeline.execution.attempts import Attempts
 from smartlite.pipeline.execution.failures import StepFailed, to_run_error
-from smartlite.pipeline.execution.kinds import StepContext, StepRunner
+from smartlite.pipeline.execution.feeds import Feed
+from smartlite.pipeline.execution.kinds import StepCache, StepContext, StepRunner
 from smartlite.pipeline.execution.mapping import run_items
 from smartlite.pipeline.execution.ports import Objects
 from smartlite.pipeline.execution.records import WHOLE, Records, named
+from smartlite.pipeline.execution.trial import Source, Unit
 from smartlite.pipeline.execution.values import check_size
 from smartlite.pipeline.spec.expressions import evaluate, is_true, resolve
 from smartlite.pipeline.spec.kinds import Kind
@@ -35,6 +39,7 @@ class Surroundings:
     objects: Objects
     token: int
     sleep: Callable[[float], Awaitable[None]]
+    cache: StepCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,11 @@ class Graph:
         self._depth = depth
         self._given = inputs
         self._ended: dict[str, StepRun] = {}
-        self._attempts = Attempts(around.kinds, around.specs, around.records, self._open_context, around.sleep)
+        streams = document.streams.values()
+        self._feeds = {stream.source: Feed(stream.output) for stream in streams}
+        self._attempts = Attempts(
+            around.kinds, around.specs, around.records, self._open_context, around.sleep, around.cache
+        )
 
     async def run(self) -> GraphEnd:
         """Run every step that is not recorded as ended.
@@ -95,10 +104,14 @@ class Graph:
         return GraphEnd(self._outputs(), is_partial)
 
     def _is_ready(self, step: Step) -> bool:
-        return self._document.depends.get(step.id, frozenset()) <= self._ended.keys()
+        stream = self._document.streams.get(step.id)
+        waits_for = self._document.depends.get(step.id, frozenset())
+        return waits_for - ({stream.source} if stream else frozenset()) <= self._ended.keys()
 
     def _take(self, step: Step, record: StepRun) -> None:
         self._ended[step.id] = record
+        if (feed := self._feeds.get(step.id)) is not None:
+            feed.close(record)
         if record.state == StepState.FAILED and step.on_error == "fail":
             path = self._within + step.id
             raise StepFailed(record.error or RunError("internal_error", "The step failed.", path))
@@ -107,17 +120,34 @@ class Graph:
         path = self._within + step.id
         if (found := self._recorded(step, path, WHOLE)) is not None:
             return found
+        stream = self._document.streams.get(step.id)
+        if stream is not None and stream.source not in self._ended:
+            if (early := await self._early(step, path, stream)) is not None:
+                return early
+            await self._feeds[stream.source].closed()
         namespace = self._namespace()
         if step.when is not None:
             try:
-                is_wanted = is_true(evaluate(step.when, namespace))
+                is_wanted = await _is_wanted(step.when, namespace)
             except SmartLiteError as error:
                 return await self._put(path, StepState.FAILED, to_run_error(error, path))
             if not is_wanted:
                 return await self._put(path, StepState.SKIPPED)
         if step.for_each is not None:
             return await run_items(self._records, step, path, namespace, self._item)
-        return await self._attempts.run(Unit(step, path, WHOLE, namespace))
+        return await self._attempts.run(Unit(step, path, WHOLE, namespace, self._feeds.get(step.id)))
+
+    async def _early(self, step: Step, path: str, stream: Stream) -> StepRun | None:
+        """Run a step while its source still writes; None where it has to wait for the source's end after all."""
+        namespace = self._namespace()
+        if step.when is not None and not stream.is_condition:
+            try:
+                if not await _is_wanted(step.when, namespace):
+                    return None
+            except SmartLiteError:
+                return None  # said once the source has ended
+        source = Source(self._feeds[stream.source], stream.field)
+        return await self._attempts.run_early(Unit(step, path, WHOLE, namespace, self._feeds.get(step.id), source))
 
     async def _item(self, unit: Unit) -> StepRun:
         return self._recorded(unit.step, unit.path, unit.item) or await self._attempts.run(unit)
@@ -180,4 +210,10 @@ class Graph:
             objects=self._around.objects,
             depth=self._depth,
             run_nested=run_nested,
+            is_followed=self._records.is_followed,
         )
+
+
+async def _is_wanted(when: str, namespace: Mapping[str, JSON]) -> bool:
+    # An expression may take a second to be worked out, or refused.
+    return is_true(await asyncio.to_thread(evaluate, when, namespace))

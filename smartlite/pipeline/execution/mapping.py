@@ -7,9 +7,9 @@ from typing import Final
 
 from smartlite.domain.pipelines import JSON, RunError, Step, StepRun, StepState
 from smartlite.errors import PipelineInvalid, SmartLiteError
-from smartlite.pipeline.execution.attempts import Unit
 from smartlite.pipeline.execution.failures import to_run_error
 from smartlite.pipeline.execution.records import WHOLE, Records
+from smartlite.pipeline.execution.trial import Unit
 from smartlite.pipeline.execution.values import check_size
 from smartlite.pipeline.spec.expressions import evaluate
 
@@ -38,7 +38,8 @@ async def run_items(
         The record of the step as a whole.
     """
     try:
-        items = _items(step, namespace)
+        # An expression may take a second to be worked out, or refused.
+        items = await asyncio.to_thread(_items, step, namespace)
     except SmartLiteError as error:
         record = await records.begin(path, WHOLE, {})
         return await records.end(record, StepState.FAILED, error=to_run_error(error, path))

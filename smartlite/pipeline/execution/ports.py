@@ -45,6 +45,14 @@ class RunLog(Protocol):
         """End the run."""
         ...
 
+    def show(self, happening: Happening) -> None:
+        """Tell those who watch just now; it is not kept, and takes no time."""
+        ...
+
+    def is_followed(self) -> bool:
+        """Whether somebody watches just now, as far as that is known."""
+        ...
+
     async def cancels(self) -> bool:
         """Whether somebody asked for the run to end; False where that cannot be found out for now."""
         ...

@@ -4,8 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from smartlite.domain.metering import MeteredUsage
 from smartlite.domain.pipelines import JSON, Happening, Run, RunError, StepAttempt, StepRun, StepState
+from smartlite.domain.usage import ModelUsage
 from smartlite.pipeline.execution.ports import Entry, Outcome, RunLog
+from smartlite.pipeline.spec.fields import is_media
+
+Priced = Callable[[ModelUsage], MeteredUsage]
+"""In whole units, with its price."""
 
 WHOLE = -1
 """``item`` of a step as a whole."""
@@ -19,13 +25,17 @@ class Records:
         log: Keeps them.
         found: What it keeps already.
         clock: Tells the time in UTC.
+        priced: What use costs.
     """
 
-    def __init__(self, run: Run, log: RunLog, found: Sequence[StepRun], clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, run: Run, log: RunLog, found: Sequence[StepRun], clock: Callable[[], datetime], priced: Priced
+    ) -> None:
         self.run = run
         self._log = log
         self._found = {(record.step_id, record.item): record for record in found}
         self.now = clock
+        self.priced = priced
 
     def get(self, path: str, item: int = WHOLE) -> StepRun | None:
         """What is known of a step, or of an item of it."""
@@ -40,6 +50,14 @@ class Records:
     async def note(self, type_: str, data: dict[str, JSON]) -> None:
         """Record that something happened."""
         await self._log.write(Entry((Happening(type_, data),)))
+
+    def show(self, type_: str, data: dict[str, JSON]) -> None:
+        """Tell whoever watches; nothing is recorded."""
+        self._log.show(Happening(type_, data))
+
+    def is_followed(self) -> bool:
+        """Whether somebody watches."""
+        return self._log.is_followed()
 
     async def begin(self, path: str, item: int, data: dict[str, JSON]) -> StepRun:
         """Record that a step, or an item, is begun as a whole; whatever its attempts are."""
@@ -61,6 +79,10 @@ class Records:
         """Record how a step, or an item, ended."""
         ended = replace(record, state=state, finished_at=self.now(), output=output, error=error)
         data = named(record.step_id, record.item)
+        if is_media(output):
+            data["output"] = output
+        if record.is_cached:
+            data["cached"] = True
         if error is not None:
             data["error"] = error_json(error)
         return await self.put(ended, Happening(f"step.{state}", data), attempt)

@@ -15,9 +15,12 @@ from smartlite.pipeline.spec.inputs import wrong_input
 from smartlite.pipeline.spec.kinds import KINDS, Kind
 from smartlite.pipeline.spec.reference_checks import References
 from smartlite.pipeline.spec.step_checks import check_fields
+from smartlite.pipeline.spec.streams import streams_of
 from smartlite.strict import nearest
 
 _MEDIA: Final = frozenset({"audio", "file"})
+_NOT_CACHED: Final = frozenset({"pipeline.run"})
+"""Nobody knows whether what it does is still the same; nor of steps of packages."""
 
 
 def check_document(document: Document, catalog: Catalog | None, kinds: Mapping[str, Kind] = KINDS) -> Document:
@@ -30,7 +33,7 @@ def check_document(document: Document, catalog: Catalog | None, kinds: Mapping[s
         kinds: What steps may use.
 
     Returns:
-        The same document with ``depends``.
+        The same document with ``depends`` and ``streams``.
 
     Raises:
         PipelineInvalid: 400; the message has a line for each fault, ``line N: path: reason``.
@@ -50,7 +53,7 @@ def check_document(document: Document, catalog: Catalog | None, kinds: Mapping[s
         position = next(index for index, step in enumerate(document.steps) if step.id == circle[0])
         findings.add(f"steps[{position}]", f"These steps wait for each other: {' -> '.join(circle)}.")
     findings.raise_any()
-    return replace(document, depends=depends)
+    return replace(document, depends=depends, streams=streams_of(document))
 
 
 def _check_input(spec: InputSpec, path: str, findings: Findings) -> None:
@@ -77,6 +80,8 @@ def _check_step(
     for field, expression in (("when", step.when), ("for_each", step.for_each)):
         if expression is not None and not _is_one_expression(expression):
             findings.add(f"{path}.{field}", "It must be one expression and nothing beside it.")
+    if step.cache_ttl_s is not None and (step.uses in _NOT_CACHED or step.uses not in KINDS):
+        findings.add(f"{path}.cache", f"What '{step.uses}' gives cannot be taken again.")
     if _is_known(step.uses, f"{path}.uses", kinds, findings):
         check_fields(kinds[step.uses], step.with_, f"{path}.with", catalog, findings)
     for number, other in enumerate(step.fallback):

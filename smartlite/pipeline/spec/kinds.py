@@ -50,6 +50,10 @@ class Kind:
     """Whether it takes fields of any other name too."""
     broken: str | None = None
     """Why a step of it cannot be run for now; no document that uses it is saved."""
+    writes: str = ""
+    """What of its output is a text that it tells piece by piece; the pieces joined are that text."""
+    reads: str = ""
+    """The field whose text it takes piece by piece, if another step still writes it."""
 
 
 def _kind(name: str, description: str, output: Mapping[str, JSON], fields: dict[str, Field], **more: JSON) -> Kind:
@@ -111,6 +115,7 @@ _ALL: Final = (
             "max_tokens": Field("integer", minimum=1, maximum=1_000_000),
             "json_schema": Field("object", "JSON Schema that the answer keeps to.", check=short_schema),
         },
+        writes="text",
         one_of=("messages", "prompt", "user"),
         instead=("prompt_name",),
         only_with={
@@ -131,6 +136,7 @@ _ALL: Final = (
             "speed": Field("number", "2 is twice as fast.", minimum=0.25, maximum=4),
             "format": Field("string", "Absent: mp3.", choices=AUDIO_FORMATS),
         },
+        reads="text",
     ),
     _kind(
         "audio.convert",

@@ -8,10 +8,11 @@ from pydantic import BaseModel, ValidationError
 from smartlite.domain.pipelines import MAX_STEPS, Document, Fallback, InputSpec, Retry, Step
 from smartlite.errors import PipelineInvalid
 from smartlite.pipeline.spec.findings import Findings, shown
-from smartlite.pipeline.spec.written import WrittenDocument, WrittenInput, WrittenStep
+from smartlite.pipeline.spec.written import WrittenCache, WrittenDocument, WrittenInput, WrittenStep
 from smartlite.pipeline.spec.yaml_text import YAMLText, read_yaml
 from smartlite.strict import dotted, model_at, nearest
 
+_CACHED_S: Final = 7 * 24 * 3600.0
 _EXPECTED: Final[Mapping[str, str]] = {
     "model_type": "a mapping", "dict_type": "a mapping", "list_type": "a list", "string_type": "a string",
 }  # fmt: skip
@@ -68,7 +69,14 @@ def _step(step: WrittenStep) -> Step:
         fallback=tuple(Fallback(other.uses, other.with_) for other in step.fallback),
         on_error=step.on_error,
         needs=tuple(step.needs),
+        cache_ttl_s=_cache_ttl_s(step.cache),
     )
+
+
+def _cache_ttl_s(cache: bool | WrittenCache) -> float | None:
+    if isinstance(cache, bool):
+        return _CACHED_S if cache else None
+    return cache.ttl_s
 
 
 def _embedded(expression: str | None) -> str | None:

@@ -8,6 +8,7 @@ from smartlite.domain.pipelines import MAX_STEPS, ValueType
 
 MAX_PARALLEL: Final = 64
 MAX_TIMEOUT_S: Final = 24 * 3600.0
+MAX_CACHE_S: Final = 30 * 24 * 3600.0
 _MAX_INPUTS: Final = 64
 _DESCRIPTION: Final = 4096
 
@@ -49,6 +50,12 @@ class WrittenFallback(_Written):
     with_: dict[str, JsonValue] = Field(default_factory=dict, alias="with", description="Replaces fields of the step.")
 
 
+class WrittenCache(_Written):
+    """How long a step's output is taken again for the same work."""
+
+    ttl_s: float = Field(gt=0, le=MAX_CACHE_S, description="In seconds.")
+
+
 class WrittenStep(_Written):
     """One step."""
 
@@ -68,6 +75,9 @@ class WrittenStep(_Written):
     on_error: Literal["fail", "continue"] = "fail"
     needs: list[Word] = Field(
         default_factory=list, max_length=MAX_STEPS, description="Steps that have to end before this one."
+    )
+    cache: bool | WrittenCache = Field(
+        False, description="Whether its output is taken again for the same fields and model; true: for a week."
     )
 
 

@@ -9,6 +9,7 @@ from typing import Final, cast
 from smartlite.domain.llm import ChatFinished, ChatOptions, ChatRequest, Message, Role, TextDelta
 from smartlite.domain.pipelines import JSON, Run
 from smartlite.domain.stages import LLMStage
+from smartlite.domain.usage import ModelUsage
 from smartlite.errors import EngineFailed, InvalidType, Unprocessable
 from smartlite.pipeline.execution.kinds import StepContext, StepDelta, StepEvent, StepOutput
 from smartlite.pipeline.prompting import fill_prompt
@@ -54,11 +55,10 @@ class Chat:
                     finished = event
         if finished is None:
             raise EngineFailed("The language model's answer ended before its end.")
+        tokens = finished.usage
+        context.used.append(ModelUsage(model, tokens.prompt_tokens, tokens.completion_tokens))
         text = "".join(texts)
-        usage = {
-            "prompt_tokens": finished.usage.prompt_tokens,
-            "completion_tokens": finished.usage.completion_tokens,
-        }
+        usage = {"prompt_tokens": tokens.prompt_tokens, "completion_tokens": tokens.completion_tokens}
         yield StepOutput(
             {
                 "text": text,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from smartlite.domain.asr import Transcript
-from smartlite.domain.audio import AudioChunk, AudioFormat
+from smartlite.domain.audio import AudioChunk, AudioFormat, SpeechEncoder
 from smartlite.domain.models import ModelDirectory
 from smartlite.domain.pipelines import Document, Run
 from smartlite.domain.prompts import PromptTemplate
@@ -35,6 +35,10 @@ class Codec(Protocol):
             UnsupportedParameter: 400, the format does not come at this rate.
             EngineFailed: 500, it cannot be encoded.
         """
+        ...
+
+    def open_encoder(self, audio_format: AudioFormat) -> SpeechEncoder:
+        """A file that is sent while it is made, mono at 24 kHz; its methods take a while, and one thread at a time."""
         ...
 
 

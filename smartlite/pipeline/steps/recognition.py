@@ -15,6 +15,7 @@ from smartlite.domain.asr import (
 )
 from smartlite.domain.pipelines import JSON
 from smartlite.domain.stages import ASRStage
+from smartlite.domain.usage import ModelUsage
 from smartlite.errors import EngineFailed
 from smartlite.pipeline.execution.kinds import StepContext, StepDelta, StepEvent, StepOutput
 from smartlite.pipeline.steps.media import load_audio
@@ -67,9 +68,10 @@ class Recognition:
             async for event in events:
                 if isinstance(event, Segment):
                     segments.append(event)
-                    yield StepDelta(event.text)
+                    yield StepDelta(event.text, _segment(event))
                 elif isinstance(event, TranscriptInfo):
                     info = event
+                    context.used.append(ModelUsage(model, audio_input_s=event.duration_s))
                 else:
                     finished = event
         if info is None or finished is None:

@@ -21,6 +21,7 @@ from smartlite.storage import (  # noqa: F401 - whoever is imported is compared
     prompts_tables,
     quotas_tables,
     runs_tables,
+    step_outputs_tables,
     webhooks_tables,
 )
 from smartlite.storage.engine import open_engine, parse_url

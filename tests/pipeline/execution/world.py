@@ -106,6 +106,7 @@ class MemoryLog:
     cut_at: int | None = None
     cut_keeps: bool = False
     is_cancelled: bool = False
+    shown: list[Happening] = field(default_factory=list)
 
     async def steps(self) -> Sequence[StepRun]:
         return list(self.records.values())
@@ -126,6 +127,12 @@ class MemoryLog:
     async def finish(self, outcome: Outcome, entry: Entry) -> None:
         await self.write(entry)
         self.outcome = outcome
+
+    def show(self, happening: Happening) -> None:
+        self.shown.append(happening)
+
+    def is_followed(self) -> bool:
+        return True
 
     async def cancels(self) -> bool:
         return self.is_cancelled

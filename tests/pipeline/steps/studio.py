@@ -84,6 +84,16 @@ class Studio:
             yield SpeechFinished(len(request.text) / 100, len(request.text), 1, 0.1, 0.1)
 
 
+class PlainEncoder:
+    """Samples as they come."""
+
+    def encode(self, chunk: AudioChunk) -> bytes:
+        return chunk.samples.astype(np.float32).tobytes()
+
+    def finish(self) -> bytes:
+        return b""
+
+
 class PlainCodec:
     """Files that are float32 samples; every rate is the same."""
 
@@ -92,6 +102,9 @@ class PlainCodec:
 
     async def encode(self, chunks: Iterable[AudioChunk], audio_format: AudioFormat, sample_rate_hz: int) -> bytes:
         return b"".join(chunk.samples.astype(np.float32).tobytes() for chunk in chunks)
+
+    def open_encoder(self, audio_format: AudioFormat) -> PlainEncoder:
+        return PlainEncoder()
 
 
 def media(objects: MemoryObjects, data: bytes) -> JSON:

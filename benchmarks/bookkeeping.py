@@ -15,17 +15,21 @@ from typing import Final
 
 from benchmarks.machine import describe_run
 from benchmarks.measure import Goal, Row, Sample, markdown_table, value_row
-from smartlite.domain.pipelines import ENDED, JSON, Document, Run
+from smartlite.domain.pipelines import ENDED, JSON, Run
 from smartlite.errors import NotFound
 from smartlite.jobs.live import LocalLive
-from smartlite.jobs.pipelines import read_saved
+from smartlite.jobs.pipelines import reading
 from smartlite.jobs.runs import Runs, Submission
 from smartlite.jobs.worker import Worker
 from smartlite.pipeline.execution.executor import Executor
 from smartlite.pipeline.execution.kinds import StepContext, StepEvent, StepOutput
+from smartlite.pipeline.spec import KINDS, Kind
 from smartlite.storage.database import Database
 from smartlite.storage.schema import migrate
 
+COUNTED: Final = {**KINDS, "python": Kind("python", "What a benchmark counts.", {}, {}, open=True)}
+"""What steps of benchmarks use."""
+read_counted: Final = reading(COUNTED)
 _STEPS: Final = 20
 _GOAL: Final = Goal("at most", 15, "ms")
 
@@ -59,8 +63,8 @@ async def measure(url: str, name: str, runs_wanted: int) -> list[Row]:
     database = Database(url)
     await migrate(database)
     live = LocalLive()
-    runs = Runs(database, read_saved, live=live)
-    worker = Worker(database, Executor({"python": nothing}), _read, _objects, live=live)
+    runs = Runs(database, read_counted, live=live)
+    worker = Worker(database, Executor({"python": nothing}, specs=COUNTED), read_counted, _objects, live=live)
     worker.begin()
     per_step: list[float] = []
     begins: list[float] = []
@@ -105,10 +109,6 @@ def main(arguments: list[str]) -> int:
     print(describe_run(["python", "-m", "benchmarks", "bookkeeping", *arguments]))
     print(f"\n{markdown_table(rows)}")
     return 1 if any(row.is_met is False for row in rows) else 0
-
-
-def _read(source: str) -> Document:
-    return read_saved(source)
 
 
 def _objects(run: Run) -> NoObjects:

@@ -19,12 +19,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from benchmarks.bookkeeping import read_counted
 from benchmarks.machine import describe_run
 from benchmarks.measure import Goal, Row, Sample, markdown_table, value_row
 from smartlite.domain.pipelines import Run, RunEvent, RunState
 from smartlite.edge import tether
 from smartlite.jobs.live import SharedLive
-from smartlite.jobs.pipelines import read_saved
 from smartlite.jobs.runs import Runs, Submission
 from smartlite.storage.database import Database
 from smartlite.storage.embedded_redis import EmbeddedRedis
@@ -94,7 +94,7 @@ async def measure(url: str, wanted: int, every_s: float) -> list[Row]:
         effects.mkdir()
         async with EmbeddedRedis(Path(folder) / "r", (sys.executable, "-I", "-S", tether.__file__, _PID)) as redis:
             live = SharedLive(RedisChannels(redis.url))
-            runs = Runs(database, read_saved, most_of_user=wanted, most=wanted, live=live)
+            runs = Runs(database, read_counted, most_of_user=wanted, most=wanted, live=live)
             plant = Plant(url, redis.url, effects)
             began = time.monotonic()
             try:

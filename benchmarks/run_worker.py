@@ -8,10 +8,9 @@ import sys
 from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 
-from benchmarks.bookkeeping import NoObjects
+from benchmarks.bookkeeping import COUNTED, NoObjects, read_counted
 from smartlite.domain.pipelines import JSON, Run
 from smartlite.jobs.live import SharedLive
-from smartlite.jobs.pipelines import read_saved
 from smartlite.jobs.worker import Worker
 from smartlite.pipeline.execution.executor import Executor
 from smartlite.pipeline.execution.kinds import StepContext, StepDelta, StepEvent, StepOutput
@@ -31,7 +30,7 @@ async def work(url: str, redis_url: str, effects: Path) -> None:
         yield StepOutput({"text": context.step_id})
 
     live = SharedLive(RedisChannels(redis_url))
-    worker = Worker(Database(url), Executor({"python": count}), read_saved, _objects, 8, live=live)
+    worker = Worker(Database(url), Executor({"python": count}, specs=COUNTED), read_counted, _objects, 8, live=live)
     worker.begin()
     await asyncio.Event().wait()
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from smartlite.errors import DatabaseUnavailable, LeaseLost
+from smartlite.stopping import stop
 from smartlite.storage.bell import Bell
 
 C = TypeVar("C")
@@ -19,7 +20,6 @@ LEASE_S: Final = 10.0
 RENEW_S: Final = 3.0
 POLL_S: Final = 0.2
 AWAY_S: Final = 2.0
-_CANCEL_AGAIN_S: Final = 0.5
 
 _logger = logging.getLogger(__name__)
 
@@ -90,12 +90,7 @@ class Shift(Generic[C]):
         """Stop, and have everything given back to those who go on with it."""
         self._is_closing = True
         loops, self._loops = self._loops, []
-        pending: set[asyncio.Task[None]] = {*loops, *self._working}
-        while pending:
-            for task in pending:
-                task.cancel()
-            # Again and again: a driver may take being cancelled for a connection that was lost.
-            _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_S)
+        await stop((*loops, *self._working))
 
     async def _claim_for_ever(self) -> None:
         with self._bell.waiting(self._topic, self._woken):

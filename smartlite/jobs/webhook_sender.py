@@ -22,6 +22,7 @@ from smartlite.errors import DatabaseUnavailable, HTTPRequestFailed, HTTPRequest
 from smartlite.jobs.webhook_retries import GIVEN_UP_AFTER, next_attempt
 from smartlite.jobs.webhook_signature import signed_headers
 from smartlite.pipeline.steps.ports import HTTPClient, HTTPRequest
+from smartlite.stopping import stop
 from smartlite.storage import webhook_deliveries, webhooks
 from smartlite.storage.bell import WEBHOOKS, Bell
 from smartlite.storage.database import Database, retried
@@ -32,7 +33,6 @@ KEPT_CHARACTERS: Final = 1024
 """Of an answer."""
 _GONE: Final = 410
 _PURGE_EVERY_S: Final = 3600.0
-_CANCEL_AGAIN_S: Final = 0.5
 
 _logger = logging.getLogger(__name__)
 
@@ -98,12 +98,7 @@ class WebhookSender:
         """Stop; what was being sent is sent again by others."""
         self._is_closing = True
         loops, self._loops = self._loops, []
-        pending: set[asyncio.Task[None]] = {*loops, *self._sending}
-        while pending:
-            for task in pending:
-                task.cancel()
-            # Again and again: a driver may take being cancelled for a connection that was lost.
-            _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_S)
+        await stop((*loops, *self._sending))
 
     async def purge(self) -> None:
         """Delete what is older than it is kept."""

@@ -15,6 +15,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from smartlite.stopping import stop
 from smartlite.storage.redis import RedisStore, RedisUnavailable, Script
 
 RUNS: Final = "runs"
@@ -92,11 +93,7 @@ class Bell:
 
     async def close(self) -> None:
         """Hear and ring nothing more."""
-        for task in (self._sending, self._listening):
-            if task is not None:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+        await stop(task for task in (self._sending, self._listening) if task is not None)
         self._is_heard = False
         if self._store is not None:
             await self._store.close()

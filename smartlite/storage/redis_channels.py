@@ -17,6 +17,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from smartlite.stopping import stop
+
 MAX_WAITING: Final = 1024
 """Messages that wait to be sent; the oldest are dropped."""
 MAX_MESSAGE_BYTES: Final = 1024 * 1024
@@ -89,10 +91,7 @@ class RedisChannels:
 
     async def close(self) -> None:
         """Close every connection; nothing more is sent."""
-        tasks = [task for task in (self._sending, self._listening) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await stop(task for task in (self._sending, self._listening) if task is not None)
         await self._redis.aclose()
         await self._pool.aclose()
 

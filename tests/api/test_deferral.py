@@ -180,7 +180,7 @@ async def test_a_replay_is_done_with_the_rights_of_the_key_that_asks_for_it(kitc
 async def test_what_was_used_is_in_the_history_once_under_the_run(kitchen: Kitchen) -> None:
     accepted = await later(kitchen, "zoe", "/chat/completions", json=CHAT)
     await result(kitchen, "zoe", accepted)
-    await kitchen.platform.drain.read_own()
+    await kitchen.platform.drain.read_all()
     page = await kitchen.platform.history.page(HistoryQuery(user_id=kitchen.users["zoe"]), None, 50)
     used = [record for record in page.items if record.usage]
     assert [(each.request_id, each.route) for each in used] == [(accepted.json()["id"], "/v1/chat/completions")]

@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from smartlite.domain.pipelines import RunState
+from smartlite.jobs.live import SharedLive
 from smartlite.jobs.runs import Runs
 from smartlite.jobs.worker import Timing, Worker
 from smartlite.pipeline.execution.executor import Executor
 from smartlite.storage.bell import Bell
 from smartlite.storage.database import Database
+from smartlite.storage.redis_channels import RedisChannels
 from tests.jobs.world import Office, asked, read
 from tests.pipeline.execution.world import SCRIPTED
 from tests.storage.redis_server import RedisServer
@@ -31,10 +33,12 @@ class Replicas:
 
     def __init__(self, office: Office, database: Database, url: str, poll_s: float) -> None:
         self.bells = Bell(url), Bell(url)
-        self.runs = Runs(database, read, poll_s=poll_s, bell=self.bells[0])
+        self.live = SharedLive(RedisChannels(url)), SharedLive(RedisChannels(url))
+        self.runs = Runs(database, read, poll_s=poll_s, bell=self.bells[0], live=self.live[0])
         executor = Executor({"python": office.script.run}, cancel_check_s=0.02, specs=SCRIPTED)
         timing = Timing(lease_s=5.0, renew_s=1.0, poll_s=poll_s)
-        self.worker = Worker(database, executor, read, lambda _: office.objects, 4, timing, bell=self.bells[1])
+        bell, live = self.bells[1], self.live[1]
+        self.worker = Worker(database, executor, read, lambda _: office.objects, 4, timing, bell=bell, live=live)
         self.worker.begin()
 
     async def heard(self) -> None:
@@ -44,8 +48,8 @@ class Replicas:
 
     async def close(self) -> None:
         await self.worker.close()
-        for bell in self.bells:
-            await bell.close()
+        for each in (*self.bells, *self.live):
+            await each.close()
 
 
 @pytest.fixture

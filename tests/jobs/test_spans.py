@@ -15,6 +15,7 @@ from smartlite.jobs.spans import SpanExporter
 from smartlite.jobs.worker import Worker
 from smartlite.pipeline.execution.executor import Executor
 from tests.jobs.world import FAST, Office, asked, read
+from tests.pipeline.execution.world import SCRIPTED
 
 
 async def exported(office: Office, status: int = 200) -> tuple[RunState, list[Any]]:
@@ -27,7 +28,7 @@ async def exported(office: Office, status: int = 200) -> tuple[RunState, list[An
         return httpx.Response(status)
 
     exporter = SpanExporter(office.database, "http://collector:4318/", httpx.MockTransport(take))
-    executor = Executor({"python": office.script.run}, cancel_check_s=0.02)
+    executor = Executor({"python": office.script.run}, cancel_check_s=0.02, specs=SCRIPTED)
     worker = Worker(office.database, executor, read, office._open, 4, FAST, live=office.live, on_end=exporter.ended)
     run = await office.runs().submit(asked("chain", items=[1, 2]))
     worker.begin()

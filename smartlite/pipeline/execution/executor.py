@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from smartlite.domain.metering import MeteredUsage
 from smartlite.domain.pipelines import Document, Run, RunState
@@ -14,9 +14,9 @@ from smartlite.pipeline.execution.kinds import NoCache, StepCache, StepRunner
 from smartlite.pipeline.execution.ports import Objects, Outcome, RunLog
 from smartlite.pipeline.execution.records import Priced, Records
 from smartlite.pipeline.spec.kinds import KINDS, Kind
+from smartlite.stopping import stop
 
 CANCEL_CHECK_S: Final = 0.5
-_CANCEL_AGAIN_S: Final = 0.5
 
 
 def in_whole_units(used: ModelUsage) -> MeteredUsage:
@@ -92,7 +92,7 @@ class Executor:
             cancelled.result()
             return Outcome(RunState.CANCELLED)
         finally:
-            await _stop(working, cancelled)
+            await stop((working, cancelled))
 
     @staticmethod
     async def _work(graph: Graph) -> Outcome:
@@ -105,16 +105,3 @@ class Executor:
     async def _until_cancelled(self, log: RunLog) -> None:
         while not await log.cancels():  # noqa: ASYNC110 - another process asks, so that there is no event to wait for
             await asyncio.sleep(self._cancel_check_s)
-
-
-async def _stop(*tasks: asyncio.Task[Any]) -> None:
-    """Cancel tasks until they have ended; what they raise is nobody's any more."""
-    pending = set(tasks)
-    while pending:
-        for task in pending:
-            task.cancel()
-        # Again and again: a driver may take being cancelled for a connection that was lost, and its user go on.
-        done, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_S)
-        for task in done:
-            if not task.cancelled():
-                task.exception()

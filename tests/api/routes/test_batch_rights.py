@@ -47,7 +47,7 @@ async def test_a_line_is_an_entry_of_its_users_history(kitchen: Kitchen) -> None
         batch = await begun(ana, CHAT, chat())
         kitchen.works.batch_worker.begin()
         assert (await ended(ana, batch))["request_counts"]["completed"] == 1
-        await kitchen.platform.drain.read_own()
+        await kitchen.platform.drain.read_all()
         found = (await ana.get("/v1/requests")).json()["data"]
     line = f"{batch['id'].replace('batch_', 'batch_req_')}_1"
     assert [each["route"] for each in found if each["request_id"] == line] == [CHAT]

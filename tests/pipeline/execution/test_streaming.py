@@ -13,7 +13,7 @@ from smartlite.errors import EngineFailed, LeaseLost, ModelNotFound
 from smartlite.pipeline.execution.executor import Executor
 from smartlite.pipeline.execution.kinds import StepContext, StepDelta, StepEvent, StepOutput
 from smartlite.pipeline.execution.ports import Outcome
-from tests.pipeline.execution.world import NOON, MemoryLog, MemoryObjects, a_document, a_run, a_step
+from tests.pipeline.execution.world import NOON, SCRIPTED, MemoryLog, MemoryObjects, a_document, a_run, a_step
 
 _ERRORS = {"!": EngineFailed, "?": ModelNotFound}
 """What a reader makes of a text with this in it: an error that may pass, and a final one."""
@@ -91,7 +91,7 @@ async def ran(booth: Booth, document: Document, log: MemoryLog | None = None) ->
         await asyncio.sleep(0)
 
     log = MemoryLog() if log is None else log
-    executor = Executor({"python": booth.run}, lambda: NOON, sleep, cancel_check_s=0.01)
+    executor = Executor({"python": booth.run}, lambda: NOON, sleep, cancel_check_s=0.01, specs=SCRIPTED)
     async with asyncio.timeout(10):
         return await executor.run(document, a_run(), log, MemoryObjects()), log
 
@@ -128,7 +128,7 @@ async def test_time_that_passes_until_the_writer_goes_on_is_not_the_readers() ->
         yield StepOutput({"text": "ab"})
 
     booth = Booth([])
-    executor = Executor({"python": slow}, lambda: NOON, cancel_check_s=0.01)
+    executor = Executor({"python": slow}, lambda: NOON, cancel_check_s=0.01, specs=SCRIPTED)
     outcome = await executor.run(a_pair(reader_timeout_s=0.5), a_run(), MemoryLog(), MemoryObjects())
     assert outcome.outputs == {"heard": "ab", "was": "succeeded"}
 
@@ -146,7 +146,7 @@ async def test_a_cancelled_run_stops_a_reader_that_waits() -> None:
         await asyncio.Event().wait()
         yield StepOutput(None)
 
-    executor = Executor({"python": stuck}, lambda: NOON, cancel_check_s=0.01)
+    executor = Executor({"python": stuck}, lambda: NOON, cancel_check_s=0.01, specs=SCRIPTED)
     outcome = await executor.run(a_pair(), a_run(), log, MemoryObjects())
     assert (outcome.state, log.state("reader")) == (RunState.CANCELLED, StepState.CANCELLED)
 

@@ -37,6 +37,7 @@ class ReplicaBatches:
         slots = settings.batches_per_replica
         self._worker = BatchWorker(database, blobs, self._files, gateway, limits, pace, slots)
         self._has_work = slots > 0
+        self._keep_days = settings.runs_keep_days
         self._purging: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
@@ -59,6 +60,6 @@ class ReplicaBatches:
             await asyncio.sleep(_PURGE_EVERY_S * random.uniform(0.5, 1.5))  # noqa: S311 - nobody gains by guessing
             try:
                 await self._files.purge()
-                await self._worker.purge()
+                await self._worker.purge(self._keep_days)
             except SmartLiteError as error:
                 _logger.warning("old files were not removed", extra={"reason": error.message})

@@ -16,7 +16,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 from smartlite.database_url import normal_database_url
 from smartlite.encryption_keys import parse_encryption_keys
 from smartlite.errors import ConfigurationError
-from smartlite.file_settings import FileSettings
+from smartlite.job_settings import JobSettings
 from smartlite.public_url import is_issuer
 from smartlite.strict import nearest
 
@@ -24,7 +24,7 @@ _PREFIX = "SMARTLITE_"
 _Port = Annotated[int, Field(ge=1, le=65535)]
 
 
-class Settings(FileSettings):
+class Settings(JobSettings):
     """The platform's settings; each field is the environment variable ``SMARTLITE_<FIELD>``."""
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, hide_input_in_errors=True)
@@ -128,32 +128,6 @@ class Settings(FileSettings):
     """What happens while Redis does not answer: each replica counts half of every limit by itself, or nobody gets
     anything that is limited (503)."""
 
-    conversation_context_tokens: Annotated[int, Field(ge=256)] = 2048
-    """Context of one request of a language model whose engine does not say it, in tokens: what a conversation is
-    trimmed to."""
-    pipeline_runs_per_replica: Annotated[int, Field(ge=0, le=100)] = 4
-    """Runs of pipelines that one pipeline replica works on at the same time; 0: none."""
-    pipeline_max_queued: Annotated[int, Field(ge=1)] = 1000
-    """Runs that may wait; the next gets 429."""
-    pipeline_max_queued_per_user: Annotated[int, Field(ge=1)] = 100
-    """Runs of one user that may wait; the next gets 429."""
-    pipeline_max_audio_duration_s: Annotated[float, Field(gt=0)] = 7200.0
-    """Longest recording that a step converts or splits, in seconds."""
-    pipeline_max_media_bytes: Annotated[int, Field(ge=1024)] = 256 * 1024 * 1024
-    """Largest file that a step converts or splits, in bytes."""
-    pipeline_http_hosts: Annotated[tuple[str, ...], NoDecode] = ()
-    """Hosts that steps may ask over HTTP, comma-separated: ``api.example.com`` at its public addresses, ``*`` every
-    host at public ones, ``name:port`` wherever that is, also in this network; none: such steps fail."""
-    runs_keep_days: Annotated[int, Field(ge=0)] = 30
-    """Days that runs stay after their end, with their media; 0: for ever. One that was replayed stays as long as the
-    replay."""
-
-    webhook_hosts: Annotated[tuple[str, ...], NoDecode] = ("*",)
-    """Hosts that webhooks may be sent to, comma-separated: ``*`` every host at its public addresses, by https alone;
-    ``name`` this one, likewise; ``name:port`` wherever that is, also in this network and over http; none: nowhere."""
-    webhook_log_days: Annotated[int, Field(ge=4)] = 30
-    """Days that the log of deliveries is kept; the last attempt of one is made in its third."""
-
     prices: Path | None = None
     """A YAML file with what use costs, see docs/usage.md; none: everything costs nothing."""
     history_retention_days: Annotated[int, Field(ge=0)] = 90
@@ -171,9 +145,6 @@ class Settings(FileSettings):
     empty: ``http://host:port``."""
     oidc_providers: Path | None = None
     """A YAML file with the OpenID Connect providers that people may sign in through."""
-    otlp_endpoint: str = ""
-    """Address of an OpenTelemetry collector that takes OTLP over HTTP in JSON, such as ``http://127.0.0.1:4318``: runs
-    that ended are told as spans; empty: they are not."""
     instance: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,128}$")] = ""
     """Random id of this start of the platform; ``/healthz`` answers it, so that the edge knows its own replicas."""
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ("127.0.0.1", "localhost", "[::1]")

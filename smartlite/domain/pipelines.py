@@ -284,8 +284,7 @@ class RunEvent:
     """From 1 on."""
     at: datetime
     type: str
-    """Such as ``run.started``, ``step.started``, ``step.delta``, ``step.retrying``, ``step.succeeded``,
-    ``run.succeeded``."""
+    """Such as ``run.started``, ``step.delta``, ``step.succeeded``."""
     data: Mapping[str, JSON] = field(default_factory=dict)
 
 

@@ -84,8 +84,19 @@ class BatchWorker:
         """Stop, and give the batches back to those who go on with them."""
         await self._shift.close()
 
-    async def purge(self) -> None:
-        """Remove blocks that were left behind."""
+    async def purge(self, keep_days: int = 0) -> None:
+        """Remove blocks that were left behind, and batches that ended so many days ago; 0: none."""
+        await self._remove_leftovers()
+        before = self._clock() - timedelta(days=keep_days)
+
+        async def portion() -> int:
+            async with self._database.writing() as session:
+                return await batches.remove_ended(session, before, _LEFT_AT_ONCE)
+
+        while keep_days and await retried(portion):
+            pass
+
+    async def _remove_leftovers(self) -> None:
         async with self._database.reading() as session:
             found = await batches.with_leftovers(session, _LEFT_AT_ONCE)
         for batch in found:

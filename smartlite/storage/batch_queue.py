@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, func, insert, or_, select, update
 
 from smartlite.domain.batches import OPEN, Batch, BatchState, Block, Place, Progress
 from smartlite.errors import LeaseLost
+from smartlite.storage import webhook_deliveries
 from smartlite.storage.batches import BATCH, read_batch
 from smartlite.storage.batches_tables import BatchBlockRow, BatchRow
 from smartlite.storage.database import ReadSession, WriteSession
@@ -102,7 +103,7 @@ async def give_back(session: WriteSession, lease: BatchLease, at: datetime) -> N
 async def change(
     session: WriteSession, lease: BatchLease, values: Mapping[str, object], of_state: BatchState | None = None
 ) -> bool:
-    """Change a batch that its worker still has.
+    """Change a batch that its worker still has; whoever asked for it is told of its end, in the same unit of work.
 
     Args:
         session: Writes.
@@ -118,10 +119,23 @@ async def change(
     """
     wanted = [*_held(lease)] + ([] if of_state is None else [BatchRow.state == of_state])
     if await session.write(update(BatchRow).where(*wanted).values(dict(values))):
+        if "state" in values and values["state"] not in OPEN:
+            await _tell_end(session, lease.batch_id)
         return True
     if await session.row(select(BatchRow.id).where(*_held(lease))) is None:
         raise LeaseLost(f"The batch {lease.batch_id} is not this worker's any more.")
     return False
+
+
+async def _tell_end(session: WriteSession, batch_id: str) -> None:
+    row = await session.row(select(*BATCH).where(BatchRow.id == batch_id))
+    if row is not None:
+        batch = read_batch(row)
+        at = batch.ended_at or batch.created_at
+        data = {"id": batch.id}
+        await webhook_deliveries.enqueue(
+            session, batch.user_id, batch.organization_id, f"batch.{batch.state}", data, at
+        )
 
 
 async def add_block(session: WriteSession, lease: BatchLease, block: Block, progress: Progress) -> None:

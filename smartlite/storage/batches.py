@@ -144,6 +144,14 @@ async def with_leftovers(session: ReadSession, limit: int) -> Sequence[Batch]:
     return tuple(map(read_batch, await session.rows(query)))
 
 
+async def remove_ended(session: WriteSession, before: datetime, limit: int) -> int:
+    """Remove so many batches that ended before a time and have no blocks any more; their files go by themselves."""
+    has_blocks = select(BatchBlockRow.batch_id).where(BatchBlockRow.batch_id == BatchRow.id).exists()
+    query = select(BatchRow.id).where(BatchRow.ended_at < before, ~has_blocks).order_by(BatchRow.id).limit(limit)
+    found = [row.id for row in await session.rows(query)]
+    return await session.write(delete(BatchRow).where(BatchRow.id.in_(found))) if found else 0
+
+
 async def forget_blocks(session: WriteSession, batch_id: str) -> None:
     """Remove the rows of blocks whose objects are gone."""
     await session.write(delete(BatchBlockRow).where(BatchBlockRow.batch_id == batch_id))

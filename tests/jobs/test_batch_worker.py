@@ -1,17 +1,22 @@
 """Batches on both databases: every line is answered once, whatever becomes of workers, and each ends as it should."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from smartlite.auth.noted import Actor
 from smartlite.domain.batches import BatchState
 from smartlite.errors import FileInUse, Unavailable
 from smartlite.jobs.batch_answering import Pace
 from smartlite.jobs.gateway_calls import Caller, StoredAnswer, StoredRequest
+from smartlite.jobs.http_hosts import AllowedHosts
+from smartlite.jobs.webhooks import Webhooks
 from smartlite.storage.database import Database
+from smartlite.storage.encryption import Cipher
 from tests.jobs.batching import USER, Mill, answered, chat, until_so
 
 GOOD = {"choices": []}
@@ -206,3 +211,25 @@ async def test_batches_of_several_users_are_worked_on_by_turns(mill: Mill) -> No
     assert {caller.user_id for caller in mill.gateway.callers[:2]} == {"user_1", "user_2"}
     for batch in many:
         assert (await mill.ended(batch)).completed == 1
+
+
+async def test_whoever_asked_for_it_is_told_of_the_end_of_a_batch(mill: Mill, database: Database) -> None:
+    webhooks = Webhooks(database, Cipher(database, {}), AllowedHosts(("*",)))
+    made, _ = await webhooks.add(Actor(None), USER, None, "https://example.com/hook", "", ["batch.completed"])
+    batch = await mill.batch(chat("a"))
+    mill.worker()
+    await mill.ended(batch)
+    (delivery,) = (await webhooks.page_deliveries(made, (), None, 10)).items
+    told = json.loads(delivery.payload)
+    assert (told["type"], told["data"]) == ("batch.completed", {"id": batch.id})
+
+
+async def test_batches_that_ended_long_ago_are_removed(mill: Mill) -> None:
+    batch = await mill.batch(chat("a"))
+    worker = mill.worker()
+    await mill.ended(batch)
+    await worker.purge(30)
+    assert await mill.batches.get(batch.id) is not None
+    mill.clock.ahead += timedelta(days=31)
+    await worker.purge(30)
+    assert await mill.batches.get(batch.id) is None

@@ -169,10 +169,7 @@ class Limits:
             self.local.release(lease)
         if self.shared is None or is_local or not (changes or leases):
             return
-        try:
-            await self.shared.settle(changes, leases)
-        except RedisUnavailable as error:
-            self._degrade(error)
+        self.shared.settle(changes, leases)
 
     async def renew(self, reservation: Reservation) -> None:
         """Keep a request's places for another while; to be done every RENEW_EVERY_S."""
@@ -182,6 +179,11 @@ class Limits:
             await self.shared.renew(reservation.leases)
         except RedisUnavailable as error:
             self._degrade(error)
+
+    async def close(self) -> None:
+        """Tell Redis what requests took that is not told yet; it waits a second at the most."""
+        if self.shared is not None:
+            await self.shared.close()
 
     async def refuse(self, address: str) -> Reservation:
         """Count a credential that was refused. Touches no key's limits, and never fails: it is refused anyway.

@@ -276,4 +276,6 @@ async def test_replicas_count_together_again_once_redis_is_back(load: Load, serv
 @pytest.mark.integration
 async def test_every_place_is_given_back(load: Load, server: RedisServer) -> None:
     await load.run(rounds=5)
+    for limits in load.replicas:
+        await limits.close()
     assert server.ask("ZCARD", "smartlite:limit:{key_1}:concurrent-requests") == b":0\r\n"

@@ -6,7 +6,7 @@ under all of its limits at once.
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
@@ -66,19 +66,19 @@ class Rule:
     period: Period
     model: str | None
     without_redis: WithoutRedis
+    name: str = field(init=False, compare=False)
+    """Of its counter, but for the day or month."""
+
+    def __post_init__(self) -> None:
+        """Write the name once: a rule is asked for it by every request."""
+        name = f"{{{self.subject_id}}}:{self.kind}"
+        object.__setattr__(self, "name", name if self.model is None else f"{name}:{self.model}")
 
     def counter(self, today: date) -> str:
         """Its name, with the day or month that it counts."""
-        name = f"{{{self.subject_id}}}:{self.kind}"
-        if self.model is not None:
-            name += f":{self.model}"
-        match self.period:
-            case Period.MINUTE:
-                return name
-            case Period.DAY:
-                return f"{name}:{today:%Y-%m-%d}"
-            case Period.MONTH:
-                return f"{name}:{today:%Y-%m}"
+        if self.period is Period.MINUTE:
+            return self.name
+        return f"{self.name}:{today:%Y-%m-%d}" if self.period is Period.DAY else f"{self.name}:{today:%Y-%m}"
 
     def amount(self, used: Iterable[ModelUsage], price_of: PriceOf) -> float:
         """How much of it these uses take."""

@@ -19,13 +19,3 @@ class Reservation:
     """Whether this replica counted by itself."""
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     """What tells of it, once somebody has written that down: many requests may share it."""
-
-
-@dataclass(slots=True)
-class Block:
-    """Requests that were taken at once, and are given to those that follow."""
-
-    left: int
-    until_s: float
-    reservation: Reservation
-    """What every request of it is answered."""

@@ -155,7 +155,7 @@ class Spending:
         for renewer in self._renewers:
             renewer.cancel()
         if self._limits is not None and self._principal is not None and self.is_put_off:
-            self._limits.drop_put_off(self._principal)
+            self._limits.count_put_off(self._principal)
             return
         if self._limits is None or self._principal is None:
             return

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from smartlite.config import Settings
-from smartlite.domain.limits import PERIOD_S, LimitKind, Period, Quota, WithoutRedis
+from smartlite.domain.limits import PERIOD_S, Ask, LimitKind, Period, Quota, WithoutRedis
 from smartlite.domain.principal import Principal
 from smartlite.domain.usage import ModelUsage
 
@@ -131,6 +131,14 @@ def ends_in_s(period: Period, now: datetime) -> float:
     if period is Period.MONTH:
         end = (today.replace(day=1) + timedelta(days=32)).replace(day=1)
     return (end - now).total_seconds()
+
+
+def ask_of(rule: Rule, amount: float, now: datetime) -> Ask:
+    """Ask for so much of a limit."""
+    if rule.period is Period.MINUTE:
+        return Ask(rule.name, rule.kind, rule.limit, amount)
+    counter = rule.counter(now.astimezone(UTC).date())
+    return Ask(counter, rule.kind, rule.limit, amount, rule.period, ends_in_s(rule.period, now))
 
 
 def first_day(period: Period, today: date) -> date:

@@ -13,13 +13,13 @@ from datetime import UTC, date, datetime
 from typing import Final
 
 from smartlite.auth.addresses import network_of
-from smartlite.auth.allowances import Allowances, PriceOf, Rule, closed_of, ends_in_s, first_day, rules_of
+from smartlite.auth.allowances import Allowances, PriceOf, Rule, ask_of, closed_of, first_day, rules_of
 from smartlite.auth.light_blocks import BLOCK_SHARE, LightBlocks
 from smartlite.auth.local_limiter import LocalLimiter
 from smartlite.auth.noted import utc_now
 from smartlite.auth.put_off import MAX_PUT_OFF, PutOff
 from smartlite.auth.recent import Recent
-from smartlite.auth.reservation import Reservation
+from smartlite.auth.reservation import Reservation, changes_of
 from smartlite.auth.shared_limiter import LEASE_S, SharedLimiter
 from smartlite.domain.ids import new_id
 from smartlite.domain.limits import Answer, Ask, LeaseAsk, LimitKind, Period, Quota, WithoutRedis
@@ -33,12 +33,8 @@ _logger = logging.getLogger(__name__)
 RENEW_EVERY_S: Final = LEASE_S / 3
 _MAX_PRINCIPALS: Final = 10_000
 
-_COUNTED_ALONE: Final = frozenset({LimitKind.REQUESTS, LimitKind.CONCURRENT})
-"""What a request takes whatever it uses."""
-
 Spent = Callable[[Rule, date], Awaitable[float]]
 """What was used of a limit since a day, as the database has it."""
-
 
 QuotasOf = Callable[[Principal], Awaitable[Sequence[Quota]]]
 """Which limits were set for somebody; the same object as long as they are the same."""
@@ -90,11 +86,8 @@ class Limits:
 
     async def put_off(self, principal: Principal) -> bool:
         """Let a request begin that ``admit_put_off`` takes soon, unless too many have or one was refused just now."""
-        most = min(
-            [rule.limit for rule in await self.rules(principal) if rule.kind is LimitKind.CONCURRENT],
-            default=MAX_PUT_OFF,
-        )
-        return self._put_off.begin(_name(principal), most)
+        places = [rule.limit for rule in await self.rules(principal) if rule.kind is LimitKind.CONCURRENT]
+        return self._put_off.begin(_name(principal), min(places, default=MAX_PUT_OFF))
 
     async def admit_put_off(self, principal: Principal, wanted: Sequence[ModelUsage] | None) -> Reservation:
         """As ``admit`` and ``reserve`` together, in one exchange: all of it or nothing, so that who is refused pays
@@ -112,9 +105,13 @@ class Limits:
             return await self.admit(principal, is_over=True)
         return await self._reserve(principal, wanted, is_admitted=False)
 
-    def drop_put_off(self, principal: Principal) -> None:
-        """Count nothing for a request that ended without an answer: its client hung up before it was read."""
-        self._put_off.end(_name(principal))
+    def count_put_off(self, principal: Principal) -> None:
+        """Count a request that was put off and ended without an answer: its client hung up before it was read."""
+        name, now = _name(principal), self.clock()
+        self._put_off.end(name)
+        known = self._rules.get(name)
+        rules = [rule for rule in known[1] if rule.model is None] if known else []
+        self._tell([ask_of(rule, 1.0, now) for rule in rules if rule.kind is LimitKind.REQUESTS], [], is_local=False)
 
     async def admit_light(self, principal: Principal) -> Reservation:
         """Take one request that no model works for.
@@ -162,23 +159,14 @@ class Limits:
             used: What is absent stays as it was reserved; what was not reserved is taken now.
             is_over: Whether what is absent was not used at all.
         """
-        now = self.clock()
         given = [each for each in reservations if each.answer.is_given]
-        reserved = {ask.counter: ask for each in given for ask in each.asks}
         known = self._rules.get(_name(principal))
-        rules = known[1] if known else dict.fromkeys(rule for each in given for rule in each.rules)
-        changes: list[Ask] = []
-        for rule in rules:
-            if rule.kind in _COUNTED_ALONE:
-                continue
-            amount = rule.amount(used, self.price_of)
-            if not amount and not is_over:
-                continue
-            ask = reserved.get(rule.counter(now.date()))
-            if more := amount - (ask.amount if ask else 0.0):
-                changes.append(replace(ask, amount=more, seed=None) if ask else self._ask(rule, more, now))
+        rules = known[1] if known else tuple(dict.fromkeys(rule for each in given for rule in each.rules))
+        changes = changes_of(rules, given, used, self.price_of, self.clock(), is_over=is_over)
         leases = [lease for each in given for lease in each.leases]
-        is_local = any(each.is_local for each in given)
+        self._tell(changes, leases, is_local=any(each.is_local for each in given))
+
+    def _tell(self, changes: Sequence[Ask], leases: Sequence[LeaseAsk], *, is_local: bool) -> None:
         self.local.note(changes, is_alone=is_local)
         for lease in leases:
             self.local.release(lease)
@@ -256,7 +244,7 @@ class Limits:
             return Reservation(Answer(()))
         now = self.clock()
         rules = tuple([rule for rule, _ in takes])
-        asks = tuple([self._ask(rule, amount, now) for rule, amount in takes])
+        asks = tuple([ask_of(rule, amount, now) for rule, amount in takes])
         leases = tuple([LeaseAsk(rule.counter(now.date()), new_id("lease"), rule.limit) for rule in running])
         try:
             answer = await self._shared().take(asks, leases)
@@ -287,12 +275,6 @@ class Limits:
                 for rule, ask in zip(rules, asks, strict=True)
             ]
         )
-
-    def _ask(self, rule: Rule, amount: float, now: datetime) -> Ask:
-        if rule.period is Period.MINUTE:
-            return Ask(rule.name, rule.kind, rule.limit, amount)
-        today = now.astimezone(UTC).date()
-        return Ask(rule.counter(today), rule.kind, rule.limit, amount, rule.period, ends_in_s(rule.period, now))
 
     def _shared(self) -> SharedLimiter:
         if self.shared is None:

@@ -3,17 +3,15 @@
 Must not know which limits there are numbers for, nor who counts or records. Without limits nothing is refused.
 """
 
-import asyncio
 import math
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Final, NoReturn
 
 from fastapi import Request
 from starlette.types import Scope
 
 from smartlite.api.errors import CLIENT_CLOSED_REQUEST
-from smartlite.auth.rate_limit import RENEW_EVERY_S, Limits
+from smartlite.auth.rate_limit import Limits
 from smartlite.auth.reservation import Reservation
 from smartlite.domain.limits import LimitKind, Period, Standing
 from smartlite.domain.principal import Principal
@@ -40,7 +38,6 @@ class Spending:
         "_is_light",
         "_limits",
         "_principal",
-        "_renewers",
         "_reservations",
         "_retry",
         "_tightest",
@@ -56,7 +53,6 @@ class Spending:
         """Whether it is not counted yet."""
         self._reservations: list[Reservation] = []
         self._used: dict[str, ModelUsage] = {}
-        self._renewers: list[asyncio.Task[None]] = []
         self._tightest: dict[str, Standing] = {}
         self._retry: dict[str, str] = {}
 
@@ -152,8 +148,6 @@ class Spending:
         Args:
             status: Of the answer; None where there was none.
         """
-        for renewer in self._renewers:
-            renewer.cancel()
         if self._limits is not None and self._principal is not None and self.is_put_off:
             self._limits.count_put_off(self._principal)
             return
@@ -169,8 +163,6 @@ class Spending:
                 self._show(standing)
         if answer.is_given:
             self._reservations.append(reservation)
-            if reservation.leases and self._limits is not None:
-                self._renewers.append(asyncio.create_task(_renew_for_ever(self._limits, reservation)))
             return
         self._refuse(reservation)
 
@@ -242,10 +234,3 @@ def _written(standings: Mapping[str, Standing]) -> list[tuple[bytes, bytes]]:
 
 def _unit(kind: LimitKind) -> str:
     return "micro-units of cost" if kind is LimitKind.COST else kind.replace("-", " ")
-
-
-async def _renew_for_ever(limits: Limits, reservation: Reservation) -> None:
-    with suppress(asyncio.CancelledError):
-        while True:
-            await asyncio.sleep(RENEW_EVERY_S)
-            await limits.renew(reservation)

@@ -82,7 +82,9 @@ class Rule:
 
     def amount(self, used: Iterable[ModelUsage], price_of: PriceOf) -> float:
         """How much of it these uses take."""
-        return math.fsum(_amount(self.kind, each, price_of) for each in used if self.model in {None, each.model})
+        return math.fsum(
+            [_amount(self.kind, each, price_of) for each in used if self.model is None or self.model == each.model]
+        )
 
 
 def rules_of(

@@ -7,18 +7,20 @@ afterwards.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from smartlite.auth.addresses import network_of
 from smartlite.auth.allowances import Allowances, PriceOf, Rule, ask_of, closed_of, first_day, rules_of
 from smartlite.auth.light_blocks import BLOCK_SHARE, LightBlocks
+from smartlite.auth.limit_sources import QuotasOf, Spent, no_quotas, nothing_spent
 from smartlite.auth.local_limiter import LocalLimiter
 from smartlite.auth.noted import utc_now
 from smartlite.auth.put_off import MAX_PUT_OFF, PutOff
 from smartlite.auth.recent import Recent
+from smartlite.auth.renewals import Renewals
 from smartlite.auth.reservation import Reservation, changes_of
 from smartlite.auth.shared_limiter import LEASE_S, SharedLimiter
 from smartlite.domain.ids import new_id
@@ -33,20 +35,6 @@ _logger = logging.getLogger(__name__)
 RENEW_EVERY_S: Final = LEASE_S / 3
 _MAX_PRINCIPALS: Final = 10_000
 
-Spent = Callable[[Rule, date], Awaitable[float]]
-"""What was used of a limit since a day, as the database has it."""
-
-QuotasOf = Callable[[Principal], Awaitable[Sequence[Quota]]]
-"""Which limits were set for somebody; the same object as long as they are the same."""
-
-
-async def _no_quotas(_principal: Principal) -> tuple[Quota, ...]:
-    return ()
-
-
-async def _nothing_spent(_rule: Rule, _first: date) -> float:
-    return 0.0
-
 
 @dataclass(slots=True)
 class Limits:
@@ -59,8 +47,8 @@ class Limits:
     without_redis: WithoutRedis = "local"
     """Of the limits of the settings."""
     price_of: PriceOf = lambda _used: 0
-    spent: Spent = _nothing_spent
-    quotas: QuotasOf = _no_quotas
+    spent: Spent = nothing_spent
+    quotas: QuotasOf = no_quotas
     clock: Callable[[], datetime] = utc_now
     _is_degraded: bool = False
     _rules: Recent[str, tuple[Sequence[Quota], tuple[Rule, ...]]] = field(
@@ -68,6 +56,11 @@ class Limits:
     )
     _put_off: PutOff = field(default_factory=PutOff)
     _blocks: LightBlocks = field(default_factory=LightBlocks)
+    _renewals: Renewals = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Places are kept as long as they are held."""
+        self._renewals = Renewals(self._renew, RENEW_EVERY_S)
 
     async def admit(self, principal: Principal, *, is_over: bool = False) -> Reservation:
         """Take one request, and a place among those that run at the same time.
@@ -168,22 +161,15 @@ class Limits:
 
     def _tell(self, changes: Sequence[Ask], leases: Sequence[LeaseAsk], *, is_local: bool) -> None:
         self.local.note(changes, is_alone=is_local)
+        self._renewals.release(leases)
         for lease in leases:
             self.local.release(lease)
         if self.shared is not None and not is_local and (changes or leases):
             self.shared.settle(changes, leases)
 
-    async def renew(self, reservation: Reservation) -> None:
-        """Keep a request's places for another while; to be done every RENEW_EVERY_S."""
-        if self.shared is None or not reservation.leases or reservation.is_local:
-            return
-        try:
-            await self.shared.renew(reservation.leases)
-        except RedisUnavailable as error:
-            self._degrade(error)
-
     async def close(self) -> None:
         """Tell Redis what requests took that is not told yet; it waits a second at the most."""
+        self._renewals.close()
         if self.shared is not None:
             await self.shared.close()
 
@@ -216,6 +202,12 @@ class Limits:
         rules = rules_of(principal, quotas, self.allowances, self.without_redis)
         self._rules.put(name, (quotas, rules))
         return rules
+
+    async def _renew(self, leases: Sequence[LeaseAsk]) -> None:
+        try:
+            await self._shared().renew(leases)
+        except RedisUnavailable as error:
+            self._degrade(error)
 
     async def _reserve(self, principal: Principal, wanted: Sequence[ModelUsage], *, is_admitted: bool) -> Reservation:
         models: set[str | None] = {used.model for used in wanted}
@@ -263,6 +255,7 @@ class Limits:
         self._recover()
         if answer.is_given:
             self.local.note(asks, leases)
+            self._renewals.hold(leases)
         return Reservation(answer, asks, rules, leases)
 
     async def _seeded(self, rules: Sequence[Rule], asks: Sequence[Ask], now: datetime) -> tuple[Ask, ...]:

@@ -76,7 +76,12 @@ class SharedLimiter:
         taking = Taking(asks, leases, asyncio.get_running_loop().create_future())
         self._waiting.append(taking)
         self._begin()
-        return await taking.answer
+        try:
+            return await taking.answer
+        except asyncio.CancelledError:
+            if not taking.answer.cancelled() and taking.answer.done() and taking.answer.exception() is None:
+                self._give_back(taking, taking.answer.result())
+            raise
 
     def settle(self, asks: Sequence[Ask], leases: Sequence[LeaseAsk] = ()) -> None:
         """Take more than was asked, or give some back where an amount is negative; and give back leases. Soon: it goes
@@ -170,8 +175,13 @@ class SharedLimiter:
         for taking in group:
             if not taking.answer.done():
                 taking.answer.set_result(answer)
-            elif answer.is_given:  # whoever waited has gone
-                self._settled.add([replace(ask, amount=-ask.amount) for ask in taking.asks], taking.leases)
+            else:
+                self._give_back(taking, answer)
+
+    def _give_back(self, taking: Taking, answer: Answer) -> None:
+        """Whoever waited has gone."""
+        if answer.is_given:
+            self.settle([replace(ask, amount=-ask.amount) for ask in taking.asks], taking.leases)
 
     def _next_settlement(self) -> Settlement:
         now_s = self._clock()

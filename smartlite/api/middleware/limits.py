@@ -58,21 +58,21 @@ class LimitsMiddleware:
 
         async def send_with_limits(message: Message) -> None:
             nonlocal status, is_replaced
-            if is_replaced:
-                return
-            if message["type"] == "http.response.start" and spending.is_put_off:
-                try:
-                    await spending.count()
-                except SmartLiteError as error:
-                    await self._answer(error, scope, receive, send_with_limits)
-                    is_replaced = True
-                    return
             if message["type"] == "http.response.start":
+                if spending.is_put_off:
+                    try:
+                        await spending.count()
+                    except SmartLiteError as error:
+                        await self._answer(error, scope, receive, send_with_limits)
+                        is_replaced = True
+                        return
                 status = message["status"]
                 if headers := spending.headers:
                     message["headers"] = [*message["headers"], *headers]
                 if spending.retry_headers:
                     MutableHeaders(scope=message).update(spending.retry_headers)
+            elif is_replaced:
+                return
             await send(message)
 
         try:

@@ -88,6 +88,7 @@ class ReplicaRuns:
         self._pipelines = Pipelines(self._database, read, read, builtin_documents())
         self._metering = ReplicaMetering(settings, self._database, cipher) if settings.auth == "required" else None
         limits = open_limits(settings, self._metering, QuotaBook(self._database)) if self._metering else None
+        self._limits = limits
         asr, llm, tts = self._stages(settings, routes, limits)
         prompts = Prompts(self._database)
         gateway = open_gateway(
@@ -171,6 +172,8 @@ class ReplicaRuns:
         await self._bell.close()
         await self._codec.close()
         self._blobs.close()
+        if self._limits is not None:
+            await self._limits.close()
         await self._database.close()
 
     def _stages(

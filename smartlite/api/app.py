@@ -3,7 +3,8 @@
 Must not know who runs it: an ingress replica or a test.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
 from typing import Final
 
@@ -102,6 +103,7 @@ def create_app(services: Services) -> FastAPI:
         redoc_url=None,
         # A redirect would repeat the client's Host header, and no official client needs one.
         redirect_slashes=False,
+        lifespan=_lifespan(services),
         middleware=middleware_stack(
             services.settings,
             tuple(ROUTERS),
@@ -143,3 +145,15 @@ def _include(app: FastAPI, by_prefix: Mapping[str, tuple[APIRouter, ...]]) -> No
     for prefix, routers in by_prefix.items():
         for router in routers:
             app.include_router(router, prefix=prefix)
+
+
+def _lifespan(services: Services) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """What is done once the last request has ended."""
+
+    @asynccontextmanager
+    async def running(_app: FastAPI) -> AsyncGenerator[None, None]:
+        yield
+        if services.limits is not None:
+            await services.limits.close()
+
+    return running

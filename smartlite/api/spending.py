@@ -3,17 +3,15 @@
 Must not know which limits there are numbers for, nor who counts or records. Without limits nothing is refused.
 """
 
-import asyncio
 import math
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Final, NoReturn
 
 from fastapi import Request
 from starlette.types import Scope
 
 from smartlite.api.errors import CLIENT_CLOSED_REQUEST
-from smartlite.auth.rate_limit import RENEW_EVERY_S, Limits
+from smartlite.auth.rate_limit import Limits
 from smartlite.auth.reservation import Reservation
 from smartlite.domain.limits import LimitKind, Period, Standing
 from smartlite.domain.principal import Principal
@@ -40,20 +38,21 @@ class Spending:
         "_is_light",
         "_limits",
         "_principal",
-        "_renewers",
         "_reservations",
         "_retry",
         "_tightest",
         "_used",
+        "is_put_off",
     )
 
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits
         self._principal: Principal | None = None
         self._is_light = False
+        self.is_put_off = False
+        """Whether it is not counted yet."""
         self._reservations: list[Reservation] = []
         self._used: dict[str, ModelUsage] = {}
-        self._renewers: list[asyncio.Task[None]] = []
         self._tightest: dict[str, Standing] = {}
         self._retry: dict[str, str] = {}
 
@@ -82,12 +81,13 @@ class Spending:
             return only.headers
         return _written(self._tightest)
 
-    async def admit(self, principal: Principal, *, is_light: bool = False) -> None:
+    async def admit(self, principal: Principal, *, is_light: bool = False, may_put_off: bool = False) -> None:
         """Take one request, and a place among those that run at the same time; once, however often it is called.
 
         Args:
             principal: Who asks.
             is_light: Whether no model works for it: it takes no place then.
+            may_put_off: Whether ``reserve`` follows before anything is done that costs much, and may take them.
 
         Raises:
             RateLimited: 429.
@@ -96,6 +96,9 @@ class Spending:
         if self._limits is None or self._principal is not None:
             return
         self._principal, self._is_light = principal, is_light
+        if may_put_off and not is_light and await self._limits.put_off(principal):
+            self.is_put_off = True
+            return
         self._keep(await (self._limits.admit_light(principal) if is_light else self._limits.admit(principal)))
 
     async def reserve(self, *wanted: ModelUsage) -> None:
@@ -109,11 +112,16 @@ class Spending:
         """
         if self._limits is None or self._principal is None:
             return
-        reservation = await self._limits.reserve(self._principal, [each for each in wanted if each.model])
+        asked = [each for each in wanted if each.model]
+        if self.is_put_off:
+            self.is_put_off = False
+            self._keep(await self._limits.admit_put_off(self._principal, asked))
+            return
+        reservation = await self._limits.reserve(self._principal, asked)
         if not self._is_light:
             self._keep(reservation)
         elif reservation.answer.is_given:
-            await asyncio.shield(self._limits.settle(self._principal, [reservation], (), is_over=True))
+            self._limits.settle(self._principal, [reservation], (), is_over=True)
         else:
             self._refuse(reservation)
 
@@ -122,21 +130,31 @@ class Spending:
         before = self._used.get(used.model)
         self._used[used.model] = used if before is None else before + used
 
-    async def finish(self, status: int | None) -> None:
+    async def count(self) -> None:
+        """Take the request that was put off, as it is about to be answered without a model.
+
+        Raises:
+            RateLimited: 429, which is its answer then.
+            Unavailable: 503, see ``admit``.
+        """
+        if self.is_put_off and self._limits is not None and self._principal is not None:
+            self.is_put_off = False
+            self._keep(await self._limits.admit_put_off(self._principal, None))
+
+    def finish(self, status: int | None) -> None:
         """Settle. What a request that was refused took is given back but for the request; what ended without telling
         its usage, since its client hung up, stays as it was reserved.
 
         Args:
             status: Of the answer; None where there was none.
         """
-        for renewer in self._renewers:
-            renewer.cancel()
+        if self._limits is not None and self._principal is not None and self.is_put_off:
+            self._limits.count_put_off(self._principal)
+            return
         if self._limits is None or self._principal is None:
             return
         is_refused = status is not None and status >= 400 and status != CLIENT_CLOSED_REQUEST
-        settlement = self._limits.settle(self._principal, self._reservations, self.used, is_over=is_refused)
-        # Whoever hangs up twice must not take the settlement with them.
-        await asyncio.shield(asyncio.ensure_future(settlement))
+        self._limits.settle(self._principal, self._reservations, self.used, is_over=is_refused)
 
     def _keep(self, reservation: Reservation) -> None:
         answer = reservation.answer
@@ -145,8 +163,6 @@ class Spending:
                 self._show(standing)
         if answer.is_given:
             self._reservations.append(reservation)
-            if reservation.leases and self._limits is not None:
-                self._renewers.append(asyncio.create_task(_renew_for_ever(self._limits, reservation)))
             return
         self._refuse(reservation)
 
@@ -218,10 +234,3 @@ def _written(standings: Mapping[str, Standing]) -> list[tuple[bytes, bytes]]:
 
 def _unit(kind: LimitKind) -> str:
     return "micro-units of cost" if kind is LimitKind.COST else kind.replace("-", " ")
-
-
-async def _renew_for_ever(limits: Limits, reservation: Reservation) -> None:
-    with suppress(asyncio.CancelledError):
-        while True:
-            await asyncio.sleep(RENEW_EVERY_S)
-            await limits.renew(reservation)

@@ -6,12 +6,12 @@ under all of its limits at once.
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from smartlite.config import Settings
-from smartlite.domain.limits import PERIOD_S, LimitKind, Period, Quota, WithoutRedis
+from smartlite.domain.limits import PERIOD_S, Ask, LimitKind, Period, Quota, WithoutRedis
 from smartlite.domain.principal import Principal
 from smartlite.domain.usage import ModelUsage
 
@@ -66,23 +66,25 @@ class Rule:
     period: Period
     model: str | None
     without_redis: WithoutRedis
+    name: str = field(init=False, compare=False)
+    """Of its counter, but for the day or month."""
+
+    def __post_init__(self) -> None:
+        """Write the name once: a rule is asked for it by every request."""
+        name = f"{{{self.subject_id}}}:{self.kind}"
+        object.__setattr__(self, "name", name if self.model is None else f"{name}:{self.model}")
 
     def counter(self, today: date) -> str:
         """Its name, with the day or month that it counts."""
-        name = f"{{{self.subject_id}}}:{self.kind}"
-        if self.model is not None:
-            name += f":{self.model}"
-        match self.period:
-            case Period.MINUTE:
-                return name
-            case Period.DAY:
-                return f"{name}:{today:%Y-%m-%d}"
-            case Period.MONTH:
-                return f"{name}:{today:%Y-%m}"
+        if self.period is Period.MINUTE:
+            return self.name
+        return f"{self.name}:{today:%Y-%m-%d}" if self.period is Period.DAY else f"{self.name}:{today:%Y-%m}"
 
     def amount(self, used: Iterable[ModelUsage], price_of: PriceOf) -> float:
         """How much of it these uses take."""
-        return math.fsum(_amount(self.kind, each, price_of) for each in used if self.model in {None, each.model})
+        return math.fsum(
+            [_amount(self.kind, each, price_of) for each in used if self.model is None or self.model == each.model]
+        )
 
 
 def rules_of(
@@ -131,6 +133,14 @@ def ends_in_s(period: Period, now: datetime) -> float:
     if period is Period.MONTH:
         end = (today.replace(day=1) + timedelta(days=32)).replace(day=1)
     return (end - now).total_seconds()
+
+
+def ask_of(rule: Rule, amount: float, now: datetime) -> Ask:
+    """Ask for so much of a limit."""
+    if rule.period is Period.MINUTE:
+        return Ask(rule.name, rule.kind, rule.limit, amount)
+    counter = rule.counter(now.astimezone(UTC).date())
+    return Ask(counter, rule.kind, rule.limit, amount, rule.period, ends_in_s(rule.period, now))
 
 
 def first_day(period: Period, today: date) -> date:

@@ -7,17 +7,21 @@ afterwards.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from smartlite.auth.addresses import network_of
-from smartlite.auth.allowances import Allowances, PriceOf, Rule, closed_of, ends_in_s, first_day, rules_of
+from smartlite.auth.allowances import Allowances, PriceOf, Rule, ask_of, closed_of, first_day, rules_of
+from smartlite.auth.light_blocks import BLOCK_SHARE, LightBlocks
+from smartlite.auth.limit_sources import QuotasOf, Spent, no_quotas, nothing_spent
 from smartlite.auth.local_limiter import LocalLimiter
 from smartlite.auth.noted import utc_now
+from smartlite.auth.put_off import MAX_PUT_OFF, PutOff
 from smartlite.auth.recent import Recent
-from smartlite.auth.reservation import Block, Reservation
+from smartlite.auth.renewals import Renewals
+from smartlite.auth.reservation import Reservation, changes_of
 from smartlite.auth.shared_limiter import LEASE_S, SharedLimiter
 from smartlite.domain.ids import new_id
 from smartlite.domain.limits import Answer, Ask, LeaseAsk, LimitKind, Period, Quota, WithoutRedis
@@ -29,25 +33,7 @@ from smartlite.storage.redis import RedisUnavailable
 _logger = logging.getLogger(__name__)
 
 RENEW_EVERY_S: Final = LEASE_S / 3
-_BLOCK_SHARE: Final = 500
-"""Of a limit of requests, so many parts are taken at once for requests that no model works for: see ``admit_light``."""
-_BLOCK_LIVES_S: Final = 1.0
 _MAX_PRINCIPALS: Final = 10_000
-
-Spent = Callable[[Rule, date], Awaitable[float]]
-"""What was used of a limit since a day, as the database has it."""
-
-
-QuotasOf = Callable[[Principal], Awaitable[Sequence[Quota]]]
-"""Which limits were set for somebody; the same object as long as they are the same."""
-
-
-async def _no_quotas(_principal: Principal) -> tuple[Quota, ...]:
-    return ()
-
-
-async def _nothing_spent(_rule: Rule, _first: date) -> float:
-    return 0.0
 
 
 @dataclass(slots=True)
@@ -61,25 +47,64 @@ class Limits:
     without_redis: WithoutRedis = "local"
     """Of the limits of the settings."""
     price_of: PriceOf = lambda _used: 0
-    spent: Spent = _nothing_spent
-    quotas: QuotasOf = _no_quotas
+    spent: Spent = nothing_spent
+    quotas: QuotasOf = no_quotas
     clock: Callable[[], datetime] = utc_now
     _is_degraded: bool = False
     _rules: Recent[str, tuple[Sequence[Quota], tuple[Rule, ...]]] = field(
         default_factory=lambda: Recent(_MAX_PRINCIPALS)
     )
-    _taking: set[str] = field(default_factory=set)
-    _blocks: Recent[str, Block] = field(default_factory=lambda: Recent(_MAX_PRINCIPALS))
+    _put_off: PutOff = field(default_factory=PutOff)
+    _blocks: LightBlocks = field(default_factory=LightBlocks)
+    _renewals: Renewals = field(init=False)
 
-    async def admit(self, principal: Principal) -> Reservation:
+    def __post_init__(self) -> None:
+        """Places are kept as long as they are held."""
+        self._renewals = Renewals(self._renew, RENEW_EVERY_S)
+
+    async def admit(self, principal: Principal, *, is_over: bool = False) -> Reservation:
         """Take one request, and a place among those that run at the same time.
+
+        Args:
+            principal: Whose limits.
+            is_over: Whether it has ended already, and takes no place.
 
         Raises:
             Unavailable: 503, nobody can count, and nothing is given under one of the limits then.
         """
         rules = [rule for rule in await self.rules(principal) if rule.model is None]
-        running = [rule for rule in rules if rule.kind is LimitKind.CONCURRENT]
-        return await self._take([(rule, 1.0) for rule in rules if rule.kind is LimitKind.REQUESTS], running)
+        running = [rule for rule in rules if rule.kind is LimitKind.CONCURRENT and not is_over]
+        takes = [(rule, 1.0) for rule in rules if rule.kind is LimitKind.REQUESTS]
+        return self._noted(principal, await self._take(takes, running))
+
+    async def put_off(self, principal: Principal) -> bool:
+        """Let a request begin that ``admit_put_off`` takes soon, unless too many have or one was refused just now."""
+        places = [rule.limit for rule in await self.rules(principal) if rule.kind is LimitKind.CONCURRENT]
+        return self._put_off.begin(_name(principal), min(places, default=MAX_PUT_OFF))
+
+    async def admit_put_off(self, principal: Principal, wanted: Sequence[ModelUsage] | None) -> Reservation:
+        """As ``admit`` and ``reserve`` together, in one exchange: all of it or nothing, so that who is refused pays
+        nothing.
+
+        Args:
+            principal: Whose limits.
+            wanted: See ``reserve``; None: the request has ended, and no model works for it.
+
+        Raises:
+            Unavailable: 503, see ``admit``.
+        """
+        self._put_off.end(_name(principal))
+        if wanted is None:
+            return await self.admit(principal, is_over=True)
+        return await self._reserve(principal, wanted, is_admitted=False)
+
+    def count_put_off(self, principal: Principal) -> None:
+        """Count a request that was put off and ended without an answer: its client hung up before it was read."""
+        name, now = _name(principal), self.clock()
+        self._put_off.end(name)
+        known = self._rules.get(name)
+        rules = [rule for rule in known[1] if rule.model is None] if known else []
+        self._tell([ask_of(rule, 1.0, now) for rule in rules if rule.kind is LimitKind.REQUESTS], [], is_local=False)
 
     async def admit_light(self, principal: Principal) -> Reservation:
         """Take one request that no model works for.
@@ -90,25 +115,17 @@ class Limits:
         """
         name = _name(principal)
         now_s = self.clock().timestamp()
-        block = self._blocks.get(name)
-        if block is not None and block.left and now_s < block.until_s:
-            block.left -= 1
-            return block.reservation
+        if kept := self._blocks.next(name, now_s):
+            return kept
         rules = [rule for rule in await self.rules(principal) if rule.model is None and rule.kind is LimitKind.REQUESTS]
         if not rules:
             return Reservation(Answer(()))
-        size = min(rule.limit for rule in rules) // _BLOCK_SHARE
-        if size > 1 and name not in self._taking:
-            self._taking.add(name)
-            try:
-                found = await self._take([(rule, float(size)) for rule in rules], is_closable=False)
-            finally:
-                self._taking.discard(name)
-            if found.answer.is_given:
-                block = Block(size - 1, now_s + _BLOCK_LIVES_S, Reservation(found.answer))
-                self._blocks.put(name, block)
-                return block.reservation
-        return await self._take([(rule, 1.0) for rule in rules], is_closable=False)
+
+        async def take(count: float) -> Reservation:
+            return await self._take([(rule, count) for rule in rules], is_closable=False)
+
+        size = min(rule.limit for rule in rules) // BLOCK_SHARE
+        return await self._blocks.fill(name, size, now_s, take) or await take(1.0)
 
     async def reserve(self, principal: Principal, wanted: Sequence[ModelUsage]) -> Reservation:
         """Take what the work may need at the most, all of it or nothing.
@@ -120,24 +137,14 @@ class Limits:
         Raises:
             Unavailable: 503, see ``admit``.
         """
-        models = {used.model for used in wanted}
-        takes: list[tuple[Rule, float]] = []
-        running: list[Rule] = []
-        for rule in await self.rules(principal):
-            if rule.kind is LimitKind.CONCURRENT:
-                running += [rule] if rule.model in models else []
-            elif rule.kind is LimitKind.REQUESTS:
-                takes += [(rule, 1.0)] if rule.model in models else []
-            elif amount := rule.amount(wanted, self.price_of):
-                takes.append((rule, min(amount, rule.limit) if rule.period is Period.MINUTE else amount))
-        return await self._take(takes, running)
+        return await self._reserve(principal, wanted, is_admitted=True)
 
-    async def settle(
+    def settle(
         self, principal: Principal, reservations: Sequence[Reservation], used: Sequence[ModelUsage], *, is_over: bool
     ) -> None:
         """Count what a request really took, and give back its places among those that run at the same time.
 
-        Never fails: what could not be settled stays as it was reserved, and a place is given up within LEASE_S.
+        Here at once, in Redis soon. Never fails: a place that could not be given back is given up within LEASE_S.
 
         Args:
             principal: Whose limits.
@@ -145,43 +152,26 @@ class Limits:
             used: What is absent stays as it was reserved; what was not reserved is taken now.
             is_over: Whether what is absent was not used at all.
         """
-        now = self.clock()
-        try:
-            rules = await self.rules(principal)
-        except Unavailable:
-            rules = ()  # what was reserved stays so
         given = [each for each in reservations if each.answer.is_given]
-        reserved = {rule: ask for each in given for rule, ask in zip(each.rules, each.asks, strict=True)}
-        changes: list[Ask] = []
-        for rule in rules:
-            if rule.kind in {LimitKind.REQUESTS, LimitKind.CONCURRENT}:
-                continue
-            ask = reserved.get(rule)
-            amount = rule.amount(used, self.price_of)
-            if not amount and not is_over:
-                continue
-            if more := amount - (ask.amount if ask else 0.0):
-                changes.append(replace(ask, amount=more, seed=None) if ask else self._ask(rule, more, now))
+        known = self._rules.get(_name(principal))
+        rules = known[1] if known else tuple(dict.fromkeys(rule for each in given for rule in each.rules))
+        changes = changes_of(rules, given, used, self.price_of, self.clock(), is_over=is_over)
         leases = [lease for each in given for lease in each.leases]
-        is_local = any(each.is_local for each in given)
+        self._tell(changes, leases, is_local=any(each.is_local for each in given))
+
+    def _tell(self, changes: Sequence[Ask], leases: Sequence[LeaseAsk], *, is_local: bool) -> None:
         self.local.note(changes, is_alone=is_local)
+        self._renewals.release(leases)
         for lease in leases:
             self.local.release(lease)
-        if self.shared is None or is_local or not (changes or leases):
-            return
-        try:
-            await self.shared.settle(changes, leases)
-        except RedisUnavailable as error:
-            self._degrade(error)
+        if self.shared is not None and not is_local and (changes or leases):
+            self.shared.settle(changes, leases)
 
-    async def renew(self, reservation: Reservation) -> None:
-        """Keep a request's places for another while; to be done every RENEW_EVERY_S."""
-        if self.shared is None or not reservation.leases or reservation.is_local:
-            return
-        try:
-            await self.shared.renew(reservation.leases)
-        except RedisUnavailable as error:
-            self._degrade(error)
+    async def close(self) -> None:
+        """Tell Redis what requests took that is not told yet; it waits a second at the most."""
+        self._renewals.close()
+        if self.shared is not None:
+            await self.shared.close()
 
     async def refuse(self, address: str) -> Reservation:
         """Count a credential that was refused. Touches no key's limits, and never fails: it is refused anyway.
@@ -213,15 +203,41 @@ class Limits:
         self._rules.put(name, (quotas, rules))
         return rules
 
+    async def _renew(self, leases: Sequence[LeaseAsk]) -> None:
+        try:
+            await self._shared().renew(leases)
+        except RedisUnavailable as error:
+            self._degrade(error)
+
+    async def _reserve(self, principal: Principal, wanted: Sequence[ModelUsage], *, is_admitted: bool) -> Reservation:
+        models: set[str | None] = {used.model for used in wanted}
+        if not is_admitted:
+            models.add(None)
+        takes: list[tuple[Rule, float]] = []
+        running: list[Rule] = []
+        for rule in await self.rules(principal):
+            if rule.kind is LimitKind.CONCURRENT:
+                running += [rule] if rule.model in models else []
+            elif rule.kind is LimitKind.REQUESTS:
+                takes += [(rule, 1.0)] if rule.model in models else []
+            elif amount := rule.amount(wanted, self.price_of):
+                takes.append((rule, min(amount, rule.limit) if rule.period is Period.MINUTE else amount))
+        return self._noted(principal, await self._take(takes, running))
+
+    def _noted(self, principal: Principal, reservation: Reservation) -> Reservation:
+        if not reservation.answer.is_given:
+            self._put_off.refuse(_name(principal))
+        return reservation
+
     async def _take(
         self, takes: Sequence[tuple[Rule, float]], running: Sequence[Rule] = (), *, is_closable: bool = True
     ) -> Reservation:
         if not takes and not running:
             return Reservation(Answer(()))
         now = self.clock()
-        rules = tuple(rule for rule, _ in takes)
-        asks = tuple(self._ask(rule, amount, now) for rule, amount in takes)
-        leases = tuple(LeaseAsk(rule.counter(now.date()), new_id("lease"), rule.limit) for rule in running)
+        rules = tuple([rule for rule, _ in takes])
+        asks = tuple([ask_of(rule, amount, now) for rule, amount in takes])
+        leases = tuple([LeaseAsk(rule.counter(now.date()), new_id("lease"), rule.limit) for rule in running])
         try:
             answer = await self._shared().take(asks, leases)
             if answer.unseeded:
@@ -239,6 +255,7 @@ class Limits:
         self._recover()
         if answer.is_given:
             self.local.note(asks, leases)
+            self._renewals.hold(leases)
         return Reservation(answer, asks, rules, leases)
 
     async def _seeded(self, rules: Sequence[Rule], asks: Sequence[Ask], now: datetime) -> tuple[Ask, ...]:
@@ -251,10 +268,6 @@ class Limits:
                 for rule, ask in zip(rules, asks, strict=True)
             ]
         )
-
-    def _ask(self, rule: Rule, amount: float, now: datetime) -> Ask:
-        today = now.astimezone(UTC).date()
-        return Ask(rule.counter(today), rule.kind, rule.limit, amount, rule.period, ends_in_s(rule.period, now))
 
     def _shared(self) -> SharedLimiter:
         if self.shared is None:

@@ -1,9 +1,16 @@
-"""What one request has taken of its limits. Must not know who counts."""
+"""What one request has taken of its limits. Must not know who counts, nor when."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Final
 
-from smartlite.auth.allowances import Rule
-from smartlite.domain.limits import Answer, Ask, LeaseAsk
+from smartlite.auth.allowances import PriceOf, Rule, ask_of
+from smartlite.domain.limits import Answer, Ask, LeaseAsk, LimitKind
+from smartlite.domain.usage import ModelUsage
+
+_TAKEN_WHOLE: Final = frozenset({LimitKind.REQUESTS, LimitKind.CONCURRENT})
+"""Whatever a request uses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +28,36 @@ class Reservation:
     """What tells of it, once somebody has written that down: many requests may share it."""
 
 
-@dataclass(slots=True)
-class Block:
-    """Requests that were taken at once, and are given to those that follow."""
+def changes_of(
+    rules: Sequence[Rule],
+    given: Sequence[Reservation],
+    used: Sequence[ModelUsage],
+    price_of: PriceOf,
+    now: datetime,
+    *,
+    is_over: bool,
+) -> list[Ask]:
+    """What is to be taken beyond what was reserved, or given back.
 
-    left: int
-    until_s: float
-    reservation: Reservation
-    """What every request of it is answered."""
+    Args:
+        rules: Every limit that the request is under.
+        given: What it took.
+        used: What is absent stays as it was reserved; what was not reserved is taken.
+        price_of: Tells costs.
+        now: In UTC.
+        is_over: Whether what is absent was not used at all.
+    """
+    reserved = {
+        (rule.name, rule.period): ask for each in given for rule, ask in zip(each.rules, each.asks, strict=True)
+    }
+    changes: list[Ask] = []
+    for rule in rules:
+        if rule.kind in _TAKEN_WHOLE:
+            continue
+        amount = rule.amount(used, price_of)
+        if not amount and not is_over:
+            continue
+        ask = reserved.get((rule.name, rule.period))
+        if more := amount - (ask.amount if ask else 0.0):
+            changes.append(replace(ask, amount=more, seed=None) if ask else ask_of(rule, more, now))
+    return changes

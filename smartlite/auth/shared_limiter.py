@@ -1,212 +1,115 @@
-"""Limits that every replica counts together: in Redis, one round trip for all of a request's limits.
+"""Limits that every replica counts together, in Redis: when what is sent there, and who hears of it.
 
 Must not know whose limits they are. Those a minute go by GCRA, the generic cell rate algorithm (ITU-T I.371, section
 5.4.1), which keeps one time for each limit: when all that was taken will have been given back. A minute's worth may be
 taken at once; what would move that time more than a minute ahead is refused. Those of a day or a month are sums, and
 are given while anything is left, so that no more than one request ever goes beyond. The time is Redis' own, so that no
 replica's clock matters.
+
+One exchange is under way at a time. What comes meanwhile, and what is settled, goes in the next: nobody waits for
+company, and however many ask there is one script to run. What this process settled is told before what it asks for.
 """
 
-from collections.abc import Sequence
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
-from smartlite.domain.limits import Answer, Ask, LeaseAsk, Period, Standing
-from smartlite.storage.redis import RedisStore, Script
+from smartlite.auth.limit_exchange import PREFIX, Taking, grouped, read, written
+from smartlite.auth.limit_scripts import EXCHANGE, RENEW
+from smartlite.auth.settlements import Settlement
+from smartlite.domain.ids import new_id
+from smartlite.domain.limits import Answer, Ask, LeaseAsk
+from smartlite.storage.redis import RedisStore, RedisUnavailable
+
+_logger = logging.getLogger(__name__)
 
 LEASE_S: Final = 120.0
 """A request whose replica died stops counting after so long; one that lives is renewed before."""
 
-_PREFIX: Final = "smartlite:limit"
-_US: Final = 1_000_000
-_WINDOW_SLACK_S: Final = 60.0
-"""A sum is kept so much longer than its day: clocks differ."""
-
-# A key that holds something else (somebody's hand, a restored copy) is forgotten: it must not fail every request.
-# What is stored is rounded down to whole microseconds, so that a limit's last unit is never refused for a rounding.
-_COMMON: Final = """
-local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]
-local period = 60000000
-
-local function number_at(key)
-  local value = redis.pcall('GET', key)
-  if type(value) == 'table' then
-    redis.call('DEL', key)
-    value = nil
-  end
-  return tonumber(value or '')
-end
-
-local function full_at(key)
-  return math.max(number_at(key) or 0, now)
-end
-
-local function put(key, at)
-  if at > now then
-    redis.call('SET', key, string.format('%.0f', at), 'PX', math.ceil((at - now) / 1000))
-  else
-    redis.call('DEL', key)
-  end
-end
-
-local function put_sum(key, sum, ms)
-  redis.call('SET', key, string.format('%.6f', math.max(sum, 0)), 'PX', ms)
-end
-"""
-# ARGV: asks, leases, a lease's ms; of each ask: ms of its sum (0: a minute's), limit, amount, seed; of each lease: id,
-# limit. Told: the number of the lease that was refused, whether a sum has lost count; of each ask: remaining, us until
-# all is back, us to wait (-1: until its sum begins anew).
-_TAKE: Final = Script(
-    _COMMON
-    + """
-local asks, leases, lease_ms = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local given, refused, unseeded, found = true, 0, 0, {}
-for i = 1, asks do
-  local at = 4 * i
-  local sum_ms, limit, amount = tonumber(ARGV[at]), tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
-  local before, after, wait = 0, 0, 0
-  if sum_ms > 0 then
-    before = number_at(KEYS[i]) or tonumber(ARGV[at + 3])
-    if before == nil then
-      before, unseeded, given = 0, 1, false
-    end
-    after = before + amount
-    if amount > 0 and before >= limit then
-      given, wait = false, -1
-    end
-  else
-    before = full_at(KEYS[i])
-    after = math.floor(before + amount * period / limit)
-    wait = after - now - period
-    if amount > 0 and wait > 0 then
-      given = false
-    else
-      wait = 0
-    end
-  end
-  found[i] = {sum_ms, limit, before, after, wait}
-end
-for i = 1, leases do
-  local key = KEYS[asks + i]
-  if type(redis.pcall('ZREMRANGEBYSCORE', key, '-inf', now)) == 'table' then
-    redis.call('DEL', key)
-  end
-  if redis.call('ZCARD', key) >= tonumber(ARGV[3 + 4 * asks + 2 * i]) and refused == 0 then
-    given, refused = false, i
-  end
-end
-if given then
-  for i = 1, leases do
-    local key = KEYS[asks + i]
-    redis.call('ZADD', key, string.format('%.0f', now + lease_ms * 1000), ARGV[2 + 4 * asks + 2 * i])
-    redis.call('PEXPIRE', key, lease_ms)
-  end
-end
-local told = {refused, unseeded}
-for i = 1, asks do
-  local sum_ms, limit, at, after, wait = unpack(found[i])
-  if given then
-    at = after
-    if sum_ms > 0 then
-      put_sum(KEYS[i], at, sum_ms)
-    else
-      put(KEYS[i], at)
-    end
-  end
-  if sum_ms > 0 then
-    told[#told + 1] = math.max(0, math.floor(limit - at))
-    told[#told + 1] = -1
-  else
-    told[#told + 1] = math.max(0, math.floor((period - (at - now)) * limit / period))
-    told[#told + 1] = at - now
-  end
-  told[#told + 1] = wait
-end
-return told
-"""
-)
-# As above, but that a sum that nobody counts is left to be seeded, and leases are given back by id alone.
-_SETTLE: Final = Script(
-    _COMMON
-    + """
-local asks, leases = tonumber(ARGV[1]), tonumber(ARGV[2])
-for i = 1, asks do
-  local at = 4 * i
-  local sum_ms, limit, more = tonumber(ARGV[at]), tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
-  if sum_ms > 0 then
-    local before = number_at(KEYS[i])
-    if before ~= nil then
-      put_sum(KEYS[i], before + more, sum_ms)
-    end
-  else
-    put(KEYS[i], math.floor(full_at(KEYS[i]) + more * period / limit))
-  end
-end
-for i = 1, leases do
-  redis.pcall('ZREM', KEYS[asks + i], ARGV[2 + 4 * asks + 2 * i])
-end
-return {}
-"""
-)
-_RENEW: Final = Script(
-    _COMMON
-    + """
-local lease_ms = tonumber(ARGV[3])
-local at = string.format('%.0f', now + lease_ms * 1000)
-for i = 1, tonumber(ARGV[2]) do
-  -- Given back meanwhile, or lost with everything else: a lease that is not there any more is not made again.
-  redis.pcall('ZADD', KEYS[i], 'XX', at, ARGV[2 + 2 * i])
-  redis.pcall('PEXPIRE', KEYS[i], lease_ms)
-end
-return {}
-"""
-)
+_MAX_AT_ONCE: Final = 128
+"""Requests of one exchange: Redis does nothing else meanwhile, some 2 ms where each has limits of its own."""
+_MAX_WAITING: Final = 10_000
+_TELL_AGAIN_S: Final = 1.0
+_CLOSE_S: Final = 1.0
 
 
 class SharedLimiter:
-    """Counts in Redis.
+    """Counts in Redis. One for each process; used in one event loop.
 
     Args:
         store: Runs the scripts.
         lease_s: See ``LEASE_S``.
+        clock: Tells seconds that never go back.
     """
 
-    def __init__(self, store: RedisStore, lease_s: float = LEASE_S) -> None:
+    def __init__(
+        self, store: RedisStore, lease_s: float = LEASE_S, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._store = store
         self._lease_ms = round(lease_s * 1000)
+        self._clock = clock
+        self._sender = new_id("limiter")
+        self._waiting: deque[Taking] = deque()
+        self._settled = Settlement(1)
+        """What is to be told next."""
+        self._telling: Settlement | None = None
+        """What was told, and may not have arrived."""
+        self._worker: asyncio.Task[None] | None = None
+        self._again: asyncio.TimerHandle | None = None
 
     async def take(self, asks: Sequence[Ask], leases: Sequence[LeaseAsk] = ()) -> Answer:
-        """Take everything that is asked, or nothing.
+        """Take everything that is asked, or nothing. An exchange ends in time, so whoever waits for one does too.
 
         Args:
             asks: Each counter at most once.
             leases: Places among the requests that run at the same time.
 
         Raises:
-            RedisUnavailable: 503, nobody has counted.
+            RedisUnavailable: 503, nobody has counted, or nobody knows whether it was counted.
         """
-        keys, arguments = self._said(asks, leases)
-        refused, unseeded, *told = await self._store.run(_TAKE, keys, arguments)
-        standings = tuple(
-            Standing(
-                ask,
-                remaining,
-                ask.ends_in_s if reset_us < 0 else reset_us / _US,
-                ask.ends_in_s if wait_us < 0 else wait_us / _US,
-            )
-            for ask, remaining, reset_us, wait_us in zip(asks, told[::3], told[1::3], told[2::3], strict=True)
-        )
-        return Answer(standings, leases[refused - 1] if refused else None, bool(unseeded))
+        if len(self._waiting) >= _MAX_WAITING:
+            raise RedisUnavailable("Too many requests wait for Redis.")
+        taking = Taking(asks, leases, asyncio.get_running_loop().create_future())
+        self._waiting.append(taking)
+        self._begin()
+        try:
+            return await taking.answer
+        except asyncio.CancelledError:
+            if not taking.answer.cancelled() and taking.answer.done() and taking.answer.exception() is None:
+                self._give_back(taking, taking.answer.result())
+            raise
 
-    async def settle(self, asks: Sequence[Ask], leases: Sequence[LeaseAsk] = ()) -> None:
-        """Take more than was asked, or give some back where an amount is negative; and give back leases.
+    def settle(self, asks: Sequence[Ask], leases: Sequence[LeaseAsk] = ()) -> None:
+        """Take more than was asked, or give some back where an amount is negative; and give back leases. Soon: it goes
+        with the next exchange, again and again where Redis is away, and is given up after LEASE_S.
 
         Nothing is given back that time has given back already: no limit ever holds more than itself.
-
-        Raises:
-            RedisUnavailable: 503, nobody has counted.
         """
-        await self._store.run(_SETTLE, *self._said(asks, leases))
+        self._settled.add(asks, leases)
+        self._begin()
+
+    async def flush(self) -> None:
+        """Wait until everything that was settled has been told, or could not be."""
+        while self._worker is not None:
+            await asyncio.wait((self._worker,))
+
+    async def close(self) -> None:
+        """Tell what is still to be told, within a second. The store is to be closed after that."""
+        if self._has_to_tell:
+            self._begin()
+        try:
+            async with asyncio.timeout(_CLOSE_S):
+                await self.flush()
+        except TimeoutError:
+            _logger.warning("What requests took was not settled: Redis does not answer")
+        if self._again is not None:
+            self._again.cancel()
+        if self._worker is not None:
+            self._worker.cancel()
 
     async def renew(self, leases: Sequence[LeaseAsk]) -> None:
         """Keep leases for another while.
@@ -214,14 +117,88 @@ class SharedLimiter:
         Raises:
             RedisUnavailable: 503.
         """
-        await self._store.run(_RENEW, *self._said((), leases))
+        keys = [f"{PREFIX}:{lease.counter}" for lease in leases]
+        await self._store.run(RENEW, keys, [self._lease_ms, *(lease.id for lease in leases)])
 
-    def _said(self, asks: Sequence[Ask], leases: Sequence[LeaseAsk]) -> tuple[list[str], list[str | int | float]]:
-        arguments: list[str | int | float] = [len(asks), len(leases), self._lease_ms]
-        for ask in asks:
-            sum_ms = 0 if ask.period is Period.MINUTE else round(1000 * (ask.ends_in_s + _WINDOW_SLACK_S))
-            arguments += [sum_ms, ask.limit, ask.amount, "" if ask.seed is None else ask.seed]
-        for lease in leases:
-            arguments += [lease.id, lease.limit]
-        counters = [*(ask.counter for ask in asks), *(lease.counter for lease in leases)]
-        return [f"{_PREFIX}:{counter}" for counter in counters], arguments
+    def _begin(self) -> None:
+        if self._worker is None:
+            self._worker = asyncio.create_task(self._work())
+
+    async def _work(self) -> None:
+        try:
+            is_told = True
+            while self._waiting or (is_told and self._has_to_tell):
+                is_told = await self._exchange()
+        finally:
+            # In the same step as the last look at what waits: nobody may count on a worker that looks no more.
+            self._worker = None
+            _fail(self._waiting, None)
+            self._waiting.clear()
+        if self._has_to_tell and self._again is None:
+            self._again = asyncio.get_running_loop().call_later(_TELL_AGAIN_S, self._tell_again)
+
+    @property
+    def _has_to_tell(self) -> bool:
+        return self._telling is not None or not self._settled.is_empty
+
+    def _tell_again(self) -> None:
+        self._again = None
+        self._begin()
+
+    async def _exchange(self) -> bool:
+        """Whether Redis answered."""
+        count = min(len(self._waiting), _MAX_AT_ONCE)
+        takings = [taking for taking in (self._waiting.popleft() for _ in range(count)) if not taking.answer.done()]
+        try:
+            settlement = self._next_settlement()
+            groups = grouped(takings)
+            if groups or not settlement.is_empty:
+                keys, said = written(self._sender, self._lease_ms, settlement, groups)
+                answers = read(await self._store.run(EXCHANGE, keys, said), groups)
+                self._telling = None
+                for group, answer in zip(groups, answers, strict=True):
+                    self._answer(group, answer)
+        except RedisUnavailable as error:
+            _fail(takings, error)
+            return False
+        except BaseException:
+            _fail(takings, None)
+            raise
+        return True
+
+    def _answer(self, group: Sequence[Taking], answer: Answer) -> None:
+        if len(group) > 1 and not (answer.is_given or answer.unseeded):
+            for taking in reversed(group):
+                taking.is_alone = True
+                self._waiting.appendleft(taking)
+            return
+        for taking in group:
+            if not taking.answer.done():
+                taking.answer.set_result(answer)
+            else:
+                self._give_back(taking, answer)
+
+    def _give_back(self, taking: Taking, answer: Answer) -> None:
+        """Whoever waited has gone."""
+        if answer.is_given:
+            self.settle([replace(ask, amount=-ask.amount) for ask in taking.asks], taking.leases)
+
+    def _next_settlement(self) -> Settlement:
+        now_s = self._clock()
+        told = self._telling
+        if told is not None and now_s - told.begun_s > self._lease_ms / 1000:
+            _logger.warning("Redis was away for long: what requests took stays as it was reserved")
+            told = None
+        if told is None:
+            told, self._settled = self._settled, Settlement(self._settled.number + 1)
+            told.begun_s = now_s
+            self._telling = None if told.is_empty else told
+        return told
+
+
+def _fail(takings: Iterable[Taking], error: RedisUnavailable | None) -> None:
+    for taking in takings:
+        if not taking.answer.done():
+            own = RedisUnavailable("Redis does not answer.")
+            own.__cause__ = error
+            taking.answer.set_exception(own)

@@ -102,7 +102,7 @@ class Meter:
             status = 499
             raise
         finally:
-            await self._limits.settle(principal, [reservation], use.used, is_over=status >= 400 and status != 499)
+            self._limits.settle(principal, [reservation], use.used, is_over=status >= 400 and status != 499)
             self._recorder.record(
                 RequestRecord(
                     id=new_id("rec"),

@@ -57,7 +57,7 @@ async def test_a_limit_of_one_model_counts_that_model_alone() -> None:
     assert big.answer.is_given
     assert (await limits.reserve(who, [used(tokens=1000, model="small")])).answer.is_given
     assert not (await limits.reserve(who, [used(tokens=1, model="big")])).answer.is_given
-    await limits.settle(who, [big], [used(tokens=40, model="big")], is_over=False)
+    limits.settle(who, [big], [used(tokens=40, model="big")], is_over=False)
     assert (await limits.reserve(who, [used(tokens=60, model="big")])).answer.is_given
 
 
@@ -78,7 +78,7 @@ async def test_a_budget_of_money_begins_where_the_database_says_and_ends_with_on
     assert asked == [date(2026, 11, 1), date(2026, 11, 26)]
     month, day = third.answer.standings
     assert (month.remaining, month.retry_after_s, day.retry_after_s) == (0, 4.5 * 86_400, 0)
-    await limits.settle(who, [second], [used(tokens=5)], is_over=False)
+    limits.settle(who, [second], [used(tokens=5)], is_over=False)
     assert (await limits.reserve(who, [used(tokens=1)])).answer.is_given
 
 

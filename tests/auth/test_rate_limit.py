@@ -55,14 +55,14 @@ async def test_an_amount_larger_than_the_limit_waits_for_all_of_it_and_pays_the_
     reservation = await limits.reserve(principal(), [used(audio_s=1800)])
     assert reservation.answer.is_given
     assert await left(limits, LimitKind.AUDIO_SECONDS) == 0
-    await limits.settle(principal(), [reservation], [used(audio_s=20)], is_over=False)
+    limits.settle(principal(), [reservation], [used(audio_s=20)], is_over=False)
     assert await left(limits, LimitKind.AUDIO_SECONDS) == 40
 
 
 async def test_what_is_not_told_stays_as_it_was_reserved_and_what_was_not_reserved_is_taken() -> None:
     limits = local_limits(tokens=100, characters=100)
     reservation = await limits.reserve(principal(), [used(tokens=30)])
-    await limits.settle(principal(), [reservation], [used(characters=10)], is_over=False)
+    limits.settle(principal(), [reservation], [used(characters=10)], is_over=False)
     assert (await left(limits, LimitKind.TOKENS), await left(limits, LimitKind.CHARACTERS)) == (70, 90)
 
 
@@ -70,7 +70,7 @@ async def test_what_was_refused_is_not_settled() -> None:
     limits = local_limits(tokens=100, characters=100)
     await limits.reserve(principal(), [used(tokens=100)])
     refused = await limits.reserve(principal(), [used(tokens=1, characters=50)])
-    await limits.settle(principal(), [refused], [], is_over=True)
+    limits.settle(principal(), [refused], [], is_over=True)
     assert (await left(limits, LimitKind.TOKENS), await left(limits, LimitKind.CHARACTERS)) == (0, 100)
 
 
@@ -123,7 +123,7 @@ async def test_reservations_of_one_request_are_settled_by_one_call() -> None:
     both = [await limits.admit(principal()), await limits.reserve(principal(), [used(tokens=60)])]
     await limits.admit(principal())
     assert (await limits.admit(principal())).answer.refused_lease is not None
-    await limits.settle(principal(), both, [used(tokens=10)], is_over=False)
+    limits.settle(principal(), both, [used(tokens=10)], is_over=False)
     assert await left(limits, LimitKind.TOKENS) == 90
     assert (await limits.admit(principal())).answer.is_given
 
@@ -149,7 +149,7 @@ class Load:
             if reservation.answer.is_given:
                 self.given += 1
                 await asyncio.sleep(0)
-                await limits.settle(principal(), [reservation], [], is_over=False)
+                limits.settle(principal(), [reservation], [], is_over=False)
             else:
                 self.refused += 1
             if turn % 10 == 0:
@@ -276,4 +276,6 @@ async def test_replicas_count_together_again_once_redis_is_back(load: Load, serv
 @pytest.mark.integration
 async def test_every_place_is_given_back(load: Load, server: RedisServer) -> None:
     await load.run(rounds=5)
+    for limits in load.replicas:
+        await limits.close()
     assert server.ask("ZCARD", "smartlite:limit:{key_1}:concurrent-requests") == b":0\r\n"

@@ -100,15 +100,15 @@ async def test_all_of_several_are_taken_or_none(limiter: SharedLimiter) -> None:
 
 async def test_what_was_not_used_is_given_back_and_never_more_than_all(limiter: SharedLimiter) -> None:
     await limiter.take((ask(60),))
-    await limiter.settle((ask(-50),))
+    limiter.settle((ask(-50),))
     assert remaining(await limiter.take((ask(0),))) in {50, 51}
-    await limiter.settle((ask(-5000),))
+    limiter.settle((ask(-5000),))
     assert remaining(await limiter.take((ask(0),))) == 60
 
 
 async def test_what_was_used_beyond_is_waited_for(limiter: SharedLimiter) -> None:
     await limiter.take((ask(10),))
-    await limiter.settle((ask(110),))
+    limiter.settle((ask(110),))
     refused = (await limiter.take((ask(1),))).standings[0]
     assert refused.remaining == 0
     assert 60 < refused.retry_after_s <= 61
@@ -126,8 +126,8 @@ async def test_a_place_is_given_back_once_and_one_that_is_lost_comes_back_by_its
     limiter = SharedLimiter(store, lease_s=0.2)
     assert (await limiter.take((), (place("a", 1),))).is_given
     assert not (await limiter.take((), (place("b", 1),))).is_given
-    await limiter.settle((), (place("a"),))
-    await limiter.settle((), (place("a"),))
+    limiter.settle((), (place("a"),))
+    limiter.settle((), (place("a"),))
     assert (await limiter.take((), (place("c", 1),))).is_given
     await asyncio.sleep(0.25)
     assert (await limiter.take((), (place("d", 1),))).is_given
@@ -142,7 +142,7 @@ async def test_a_place_that_is_renewed_is_kept_and_one_that_was_given_back_is_no
         await asyncio.sleep(0.1)
         await limiter.renew((place("a"),))
     assert not (await limiter.take((), (place("b", 1),))).is_given
-    await limiter.settle((), (place("a"),))
+    limiter.settle((), (place("a"),))
     await limiter.renew((place("a"),))
     assert (await limiter.take((), (place("c", 1),))).is_given
 
@@ -181,10 +181,10 @@ async def test_a_sum_that_nobody_counts_is_asked_for_and_counted_on_from_there(l
 
 async def test_a_sum_that_nobody_counts_is_not_settled(limiter: SharedLimiter, server: RedisServer) -> None:
     await limiter.take((sum_ask(10, seed=0),))
-    await limiter.settle((sum_ask(-4),))
+    limiter.settle((sum_ask(-4),))
     assert (await limiter.take((sum_ask(0),))).standings[0].remaining == 94
     server.ask("FLUSHALL")
-    await limiter.settle((sum_ask(50),))
+    limiter.settle((sum_ask(50),))
     assert (await limiter.take((sum_ask(0),))).unseeded
 
 

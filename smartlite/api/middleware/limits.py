@@ -6,6 +6,7 @@ Credentials that are refused count against the address they come from, and again
 
 import math
 import time
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 
@@ -21,12 +22,13 @@ from smartlite.auth.addresses import network_of
 from smartlite.auth.rate_limit import Limits
 from smartlite.auth.recent import Recent
 from smartlite.auth.unknown import unknown_refused
-from smartlite.errors import RateLimited, Unauthorized
+from smartlite.errors import RateLimited, SmartLiteError, Unauthorized
 
 ADDRESS_HEADER: Final = "x-smartlite-client-address"
 """Our edge sets it to the address that a connection comes from, and removes what a client sends under that name."""
 _ADDRESS_HEADER: Final = ADDRESS_HEADER.encode()
 
+_NO_HEADERS: Final[Mapping[str, str]] = {}
 _MAX_CLOSED: Final = 10_000
 """Addresses that sent too many bad credentials."""
 
@@ -52,15 +54,25 @@ class LimitsMiddleware:
             return
         spending = begin_spending(scope, self._limits)
         status: int | None = None
+        is_replaced = False
 
         async def send_with_limits(message: Message) -> None:
-            nonlocal status
+            nonlocal status, is_replaced
             if message["type"] == "http.response.start":
+                if spending.is_put_off:
+                    try:
+                        await spending.count()
+                    except SmartLiteError as error:
+                        await self._answer(error, scope, receive, send_with_limits)
+                        is_replaced = True
+                        return
                 status = message["status"]
                 if headers := spending.headers:
                     message["headers"] = [*message["headers"], *headers]
                 if spending.retry_headers:
                     MutableHeaders(scope=message).update(spending.retry_headers)
+            elif is_replaced:
+                return
             await send(message)
 
         try:
@@ -83,7 +95,7 @@ class LimitsMiddleware:
             raise
         finally:
             if spending.has_to_settle:
-                await spending.finish(status)
+                spending.finish(status)
 
     async def _identified(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Go on; from an address that sent too many bad credentials only those that are remembered are let in."""
@@ -95,9 +107,19 @@ class LimitsMiddleware:
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send, wait_s: float) -> None:
         error = RateLimited("Too many credentials that are not valid came from this address; try again later.")
+        await self._answer(error, scope, receive, send, {"retry-after": str(math.ceil(wait_s))})
+
+    async def _answer(
+        self,
+        error: SmartLiteError,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        headers: Mapping[str, str] = _NO_HEADERS,
+    ) -> None:
         observe_scope(scope).error_code = error.code
         response = error_response(error)
-        response.headers["retry-after"] = str(math.ceil(wait_s))
+        response.headers.update(headers)
         await response(scope, receive, send)
 
     def _address(self, scope: Scope) -> str:

@@ -27,7 +27,7 @@ from smartlite.api.streaming import stopped_when_client_leaves
 from smartlite.auth.scopes import Scope
 from smartlite.errors import InvalidRequest, MissingParameter, UnsupportedParameter
 
-router = APIRouter(tags=["Chat"], dependencies=[needs(Scope.LLM_CHAT)])
+router = APIRouter(tags=["Chat"], dependencies=[needs(Scope.LLM_CHAT, is_reserving=True)])
 
 _EXAMPLES: Final = {
     "answer": {

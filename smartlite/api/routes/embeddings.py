@@ -24,7 +24,7 @@ from smartlite.domain.stages import EmbeddingStage
 from smartlite.domain.usage import ModelUsage
 from smartlite.errors import EngineFailed, TextTooLong, Unavailable, UnsupportedParameter
 
-router = APIRouter(tags=["Embeddings"], dependencies=[needs(Scope.LLM_EMBED)])
+router = APIRouter(tags=["Embeddings"], dependencies=[needs(Scope.LLM_EMBED, is_reserving=True)])
 
 _EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "two": {

@@ -32,7 +32,7 @@ from smartlite.domain.usage import ModelUsage
 from smartlite.errors import EngineFailed, InvalidRequest, TextEmpty, TextTooLong
 from smartlite.language_detection import detect_language
 
-router = APIRouter(prefix="/audio", tags=["Audio"], dependencies=[needs(Scope.TTS_SYNTHESIZE)])
+router = APIRouter(prefix="/audio", tags=["Audio"], dependencies=[needs(Scope.TTS_SYNTHESIZE, is_reserving=True)])
 
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     200: {

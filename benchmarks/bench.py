@@ -13,14 +13,14 @@ from typing import Final
 import httpx
 
 from benchmarks import asr, llm, pipelines, tts, voice
-from benchmarks.gateway_compared import measure_gateway
+from benchmarks.gateway_compared import judge, measure_gateway
 from benchmarks.load.curve import Plan, Step
 from benchmarks.load.stages import STAGES, Stage
 from benchmarks.machine import describe_run
 from benchmarks.measure import Row
 from benchmarks.processes import PlatformProcesses
 from benchmarks.results.folder import Report, new_folder, write_report
-from benchmarks.stages_compared import Other, measure_stage
+from benchmarks.stages_compared import Other, judge_stage, measure_stage
 from benchmarks.startup import RunningPlatform
 from benchmarks.target import Target, answers
 from smartlite.errors import InvalidRequest
@@ -86,13 +86,13 @@ def bench(what: str, options: Options, say: Callable[[str], object]) -> tuple[Pa
     try:
         if "gateway" in names:
             other = options.against or Other("")
-            found = measure_gateway(options.plan, other.url or None, other.key, say)
-            _add(found, rows, steps)
+            measure_gateway(options.plan, other.url or None, other.key, steps, say)
         on_platform = [name for name in names if name != "gateway"]
         if on_platform:
             with _target(options, say) as target:
                 _measure_on(target, on_platform, options, rows, steps, say)
     finally:
+        rows += [*judge(steps), *(row for stage in STAGES for row in judge_stage(stage, steps))]
         report = Report(heading, rows, steps, _NOTES if steps else ())
         for path in write_report(folder, report, f"smartlite bench {what}"):
             say(f"wrote {path}")
@@ -113,12 +113,7 @@ def _measure_on(
         rows += _MEASURES[name](target)
         stage: Stage | None = next((stage for stage in STAGES if stage == name), None)
         if stage is not None:
-            _add(measure_stage(stage, target, options.stage_plan, options.against, say), rows, steps)
-
-
-def _add(found: tuple[list[Row], list[Step]], rows: list[Row], steps: list[Step]) -> None:
-    rows += found[0]
-    steps += found[1]
+            measure_stage(stage, target, options.stage_plan, options.against, steps, say)
 
 
 @contextmanager
@@ -131,6 +126,3 @@ def _target(options: Options, say: Callable[[str], object]) -> Iterator[Target]:
     say(f"starting a platform of {options.config}")
     with RunningPlatform(options.config, options.url, {**os.environ, "SMARTLITE_AUTH": "off"}) as platform:
         yield Target(options.url, options.config, options.rounds, platform.processes)
-
-
-__all__ = ["ALL", "WHATS", "Options", "Other", "Plan", "bench"]

@@ -34,20 +34,20 @@ _GOALS: Final = {ON: Goal("at least", 1.0), OFF: Goal("at least", 1.1)}
 
 
 def measure_gateway(
-    plan: Plan, against: str | None, against_key: str, say: Callable[[str], object]
-) -> tuple[list[Row], list[Step]]:
+    plan: Plan, against: str | None, against_key: str, steps: list[Step], say: Callable[[str], object]
+) -> None:
     """Start the servers, load them, stop them.
 
     Args:
         plan: How they are loaded.
         against: Another OpenAI-compatible server, such as ``http://127.0.0.1:8001``; its processes are not known.
         against_key: What it is asked with; empty where it asks for none.
+        steps: Gets what is measured.
         say: Told what happens.
     """
     others = [] if against is None else [Server(AGAINST, get(against.removesuffix("/v1"), PATH, against_key))]
     with started_servers(say) as servers:
-        steps = measure_curves([*servers, *others], plan, say)
-    return judge(steps), steps
+        measure_curves([*servers, *others], plan, steps, say)
 
 
 @contextmanager
@@ -81,7 +81,7 @@ def get(url: str, path: str, key: str) -> Request:
 
 def judge(steps: Sequence[Step]) -> list[Row]:
     """Hold ours against each other server, by what the closed loops got and by the processor time it took."""
-    closed = {step.server: step for step in steps if step.kind == "closed"}
+    closed = {step.server: step for step in steps if step.kind == "closed" and step.request == f"GET {PATH}"}
     rows: list[Row] = []
     for other in (NOOP, UVICORN, AGAINST):
         if other not in closed:

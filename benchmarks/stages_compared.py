@@ -28,26 +28,32 @@ class Other:
 
 
 def measure_stage(
-    stage: Stage, target: Target, plan: Plan, other: Other | None, say: Callable[[str], object]
-) -> tuple[list[Row], list[Step]]:
+    stage: Stage, target: Target, plan: Plan, other: Other | None, steps: list[Step], say: Callable[[str], object]
+) -> None:
     """One caller alone, then the curve; both servers get the same bytes but for the key and the model's name."""
     with target.gateway() as gateway:
         clip = question(gateway, _QUESTION).read_bytes()
     model = MODELS[stage] or read_engine(target.config, stage).model
     key = load_settings().api_key.get_secret_value()
-    servers = [Server(OURS, stage_request(stage, target.url, key, model, clip), target.processes.counting_cpu)]
+    servers = [
+        Server(f"{OURS}, {stage}", stage_request(stage, target.url, key, model, clip), target.processes.counting_cpu)
+    ]
     if other is not None:
-        servers.append(Server(OTHER, stage_request(stage, other.url, other.key, other.model or model, clip)))
+        servers.append(
+            Server(f"{OTHER}, {stage}", stage_request(stage, other.url, other.key, other.model or model, clip))
+        )
     say(f"{stage}: one caller")
-    alone = measure_closed(servers, replace(plan, connections=1), "alone")
-    steps = measure_curves(servers, plan, say)
-    return (judge(stage, alone, steps) if other is not None else []), [*alone, *steps]
+    steps += measure_closed(servers, replace(plan, connections=1), "alone")
+    measure_curves(servers, plan, steps, say)
 
 
-def judge(stage: Stage, alone: Sequence[Step], steps: Sequence[Step]) -> list[Row]:
-    """Hold ours against the other one: latencies of one caller, and what many get."""
-    one = {step.server: step for step in alone}
+def judge_stage(stage: Stage, steps: Sequence[Step]) -> list[Row]:
+    """Hold ours against the other one, where there is one: latencies of one caller, and what many get."""
+    one = {step.server: step for step in steps if step.kind == "alone"}
     many = {step.server: step for step in steps if step.kind == "closed"}
+    ours, other = f"{OURS}, {stage}", f"{OTHER}, {stage}"
+    if other not in many:
+        return []
     figures: tuple[tuple[str, dict[str, Step], Callable[[Load], float], str], ...] = (
         ("one caller, whole answer, p50", one, lambda load: load.p50_ms, "ms"),
         ("one caller, first byte of the body, p50", one, lambda load: load.first_byte_p50_ms, "ms"),
@@ -56,8 +62,8 @@ def judge(stage: Stage, alone: Sequence[Step], steps: Sequence[Step]) -> list[Ro
     return [
         ratio_row(
             f"{stage} against the other server, {what}",
-            _sample(of[OTHER], of_load, unit),
-            _sample(of[OURS], of_load, unit),
+            _sample(of[other], of_load, unit),
+            _sample(of[ours], of_load, unit),
         )
         for what, of, of_load, unit in figures
     ]

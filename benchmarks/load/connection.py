@@ -8,7 +8,7 @@ import asyncio
 import ssl
 import time
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final, Self, cast
 
 import httptools
 import httpx
@@ -114,8 +114,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's has no such base
         self.is_open = True
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -84,28 +84,31 @@ class Server:
     """None where its processes are on another machine."""
 
 
-def measure_curves(servers: Sequence[Server], plan: Plan, say: Callable[[str], object] = print) -> list[Step]:
+def measure_curves(
+    servers: Sequence[Server], plan: Plan, steps: list[Step], say: Callable[[str], object] = print
+) -> None:
     """Load servers turn by turn, so that a machine that slows down slows all.
 
     Args:
         servers: At least one; only one is loaded at a time.
         plan: How.
+        steps: Gets each step as soon as it is measured, so that an interruption loses only one.
         say: Told what comes next.
 
     Raises:
         Unavailable: A server answers nothing as asked.
     """
     say(f"warm-up, then {plan.connections} callers")
-    steps = measure_closed(servers, plan, "closed")
-    most = {step.server: step.median(lambda load: load.goodput_per_s) for step in steps}
+    closed = measure_closed(servers, plan, "closed")
+    steps += closed
+    most = {step.server: step.median(lambda load: load.goodput_per_s) for step in closed}
     say(", ".join(f"{name}: {rate:.4g}/s" for name, rate in most.items()))
     rates = {name: plan.rates_per_s or tuple(share * rate for share in plan.shares) for name, rate in most.items()}
     for index in range(max(map(len, rates.values()))):
-        steps += _open_steps(servers, plan, {name: values[index] for name, values in rates.items()}, "open", say)
+        steps += measure_open(servers, plan, {name: values[index] for name, values in rates.items()}, "open", say)
     if plan.overload:
         too_much = {name: plan.overload * rate for name, rate in most.items()}
-        steps += _open_steps(servers, plan, too_much, "overload", say)
-    return steps
+        steps += measure_open(servers, plan, too_much, "overload", say)
 
 
 def measure_closed(servers: Sequence[Server], plan: Plan, kind: str) -> list[Step]:
@@ -127,9 +130,10 @@ def measure_closed(servers: Sequence[Server], plan: Plan, kind: str) -> list[Ste
     return [Step(server.name, server.request.name, kind, tuple(found[server.name])) for server in servers]
 
 
-def _open_steps(
+def measure_open(
     servers: Sequence[Server], plan: Plan, rates: dict[str, float], kind: str, say: Callable[[str], object]
 ) -> list[Step]:
+    """Send to each server at its rate in requests a second, turn by turn."""
     for server in servers:
         say(f"{server.name}: {rates[server.name]:.4g} requests/s, {kind}")
     loads = _turns(servers, plan.runs, lambda server: _open(server, plan, rates[server.name]))

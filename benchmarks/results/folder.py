@@ -45,7 +45,7 @@ def new_folder(parent: Path, what: str, now: datetime | None = None) -> Path:
         ConfigurationError: It cannot be made.
     """
     moment = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
-    path = parent / f"{moment}-{re.sub(r'[^A-Za-z0-9]+', '-', what).strip('-')}"
+    path = parent / f"{moment}-{_slug(what)}"
     try:
         path.mkdir(parents=True)
     except OSError as error:
@@ -66,9 +66,11 @@ def write_report(folder: Path, report: Report, title: str) -> list[Path]:
         lines = ([getattr(row, name) for name in names] for row in report.rows)
         written.append(_write_csv(folder / "rows.csv", names, lines))
     if report.steps:
-        names = ("server", "request", "kind", "run", *_LOAD_FIELDS)
-        written.append(_write_csv(folder / "loads.csv", names, _load_lines(report.steps)))
-        written.append(plot_latencies(report.steps, folder / "latency.png", title))
+        columns = ("server", "request", "kind", "run", *_LOAD_FIELDS)
+        written.append(_write_csv(folder / "loads.csv", columns, _load_lines(report.steps)))
+        for request in dict.fromkeys(step.request for step in report.steps):
+            mine = [step for step in report.steps if step.request == request]
+            written.append(plot_latencies(mine, folder / f"latency-{_slug(request)}.png", f"{title}: {request}"))
     return written
 
 
@@ -97,6 +99,10 @@ def load_table(steps: Sequence[Step]) -> str:
         )
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
 def _failures(loads: Sequence[Load]) -> str:

@@ -32,13 +32,12 @@ async def tell_ready() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@serve.deployment(name="ingress")
-@serve.ingress(app)
 class Ingress:
     """Serve's own way to put a FastAPI app on replicas."""
 
 
 def build_app(args: dict[str, Any]) -> Application:
     """Bind it; replicas and limits stand in the configuration."""
-    bound: Application = Ingress.bind()
+    deployment = serve.deployment(serve.ingress(app)(Ingress), name="ingress")
+    bound: Application = deployment.bind()
     return bound

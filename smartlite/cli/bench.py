@@ -15,7 +15,7 @@ from smartlite.cli.session import platform_url
 from smartlite.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from benchmarks.bench import Options
+    from benchmarks.product import Options
 
 _KEY_OPTION: Final = "--against-key"
 _HELP: Final = {
@@ -86,7 +86,7 @@ def _command(what: str) -> Callable[..., None]:
             url=platform_url(url),
             config=config,
             output=output,
-            command=["smartlite", *without_key(sys.argv[1:])],
+            command=_shown_command(),
             rounds=rounds,
             against=None if against is None else benchmarks.Other(platform_url(against), against_key, against_model),
             **plans,
@@ -99,6 +99,37 @@ def _command(what: str) -> Callable[..., None]:
     return run
 
 
+@bench.command("tune")
+def tune(
+    what: Annotated[str, typer.Argument(help="gateway, asr, tts or llm.")],
+    goal: Annotated[str, typer.Option("--goal", help="throughput, latency or cost.")] = "throughput",
+    config: ConfigOption = Path("serve_config.yaml"),
+    knob: Annotated[
+        list[str] | None,
+        typer.Option("--knob", help="Such as args.llm.models.0.options.threads=1,2; several times. Instead of ours."),
+    ] = None,
+    trials: Annotated[int, typer.Option("--trials", min=1, max=200, help="Most configurations to start.")] = 12,
+    runs: Annotated[int, typer.Option("--runs", min=1, max=100, help="Of each load of a trial.")] = 3,
+    duration: Annotated[float, typer.Option("--duration", min=1, max=3600, help="Seconds of a run.")] = 15.0,
+    connections: Annotated[int, typer.Option("--connections", min=1, max=1000, help="Callers.")] = 8,
+    output: OutputOption = Path("bench-results"),
+) -> None:
+    """Try the numbers of a configuration on this machine, and write the one to recommend."""
+    benchmarks = load_benchmarks()
+    options = benchmarks.TuneOptions(
+        what=what,
+        goal=goal,
+        config=config,
+        output=output,
+        command=_shown_command(),
+        plan=benchmarks.Plan(connections=connections, duration_s=duration, runs=runs, timeout_s=60.0),
+        knobs=tuple(benchmarks.Knob.read(text) for text in knob or ()),
+        max_trials=trials,
+    )
+    folder, text = benchmarks.tune_platform(options, say)
+    typer.echo(f"{text}\n\nThe configuration is {folder / 'serve_config.yaml'}")
+
+
 def load_benchmarks() -> Any:
     """The package that measures.
 
@@ -106,7 +137,7 @@ def load_benchmarks() -> Any:
         ConfigurationError: It, or something that it needs, is not installed.
     """
     try:
-        from benchmarks import bench as benchmarks  # noqa: PLC0415 - most commands need none of it
+        from benchmarks import product as benchmarks  # noqa: PLC0415 - most commands need none of it
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"`smartlite bench` needs {error.name}, which is not installed: pip install 'smartlite[bench,cpu]'."
@@ -118,6 +149,10 @@ def without_key(words: list[str]) -> list[str]:
     """The command as it is written into the results."""
     kept = [word for word in words if not word.startswith(f"{_KEY_OPTION}=")]
     return [word for word, before in zip(kept, ["", *kept], strict=False) if _KEY_OPTION not in (word, before)]
+
+
+def _shown_command() -> list[str]:
+    return ["smartlite", *without_key(sys.argv[1:])]
 
 
 def say(text: str) -> None:

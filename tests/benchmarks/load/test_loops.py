@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from typing import cast
 
 import httpx
 import pytest
+import uvloop
 
 from benchmarks.load.connection import Request
 from benchmarks.load.loops import closed_loop, lane, open_loop
@@ -25,8 +27,7 @@ class Scripted(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         assert self._transport is not None
@@ -107,3 +108,12 @@ async def test_callers_of_a_closed_loop_use_their_connections_again() -> None:
 
     assert len(outcomes) == len(seen) > 2
     assert {outcome.status for outcome in outcomes} == {"200"}
+
+
+def test_the_loop_that_benchmarks_run_on_serves_as_well() -> None:
+    async def work() -> str:
+        async with serving(lambda _: _OK) as (request, _), lane(request, 1, 5) as opened:
+            return (await opened.ask(0.0, 0.0)).status
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(work()) == "200"

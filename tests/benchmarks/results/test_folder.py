@@ -58,7 +58,7 @@ def test_every_run_is_a_line_of_the_csv(tmp_path: Path) -> None:
 def test_the_plot_is_a_picture(tmp_path: Path) -> None:
     write_report(tmp_path, Report("- Machine: a", [], STEPS), "t")
 
-    assert (tmp_path / "latency.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "latency-get.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_without_loads_there_is_neither_plot_nor_table_of_loads(tmp_path: Path) -> None:

@@ -130,6 +130,24 @@ def tune(
     typer.echo(f"{text}\n\nThe configuration is {folder / 'serve_config.yaml'}")
 
 
+@bench.command("capacity")
+def capacity(
+    loads: Annotated[Path, typer.Argument(help="The loads.csv of a run of `smartlite bench gateway`.")],
+    measured_cores: Annotated[int, typer.Option("--measured-cores", min=1, help="Of the machine that ran it.")],
+    server: Annotated[str, typer.Option("--server", help="As the file calls it.")] = "SmartLite, keys on",
+    edge_share: Annotated[
+        float, typer.Option("--edge-share", min=0, max=0.9, help="Of a request's processor time, what the edge takes.")
+    ] = 0.2,
+    rate: Annotated[float, typer.Option("--rate", min=1, help="Requests a second to plan for.")] = 10_000,
+    p99: Annotated[float, typer.Option("--p99", min=1, help="Longest p99 to allow, in milliseconds.")] = 50,
+    cores: Annotated[int, typer.Option("--cores", min=1, max=256, help="Of each machine that is simulated.")] = 4,
+) -> None:
+    """Tell what a request costs and simulate larger clusters, beside the run that was measured."""
+    benchmarks = load_benchmarks()
+    options = benchmarks.CapacityOptions(loads, server, measured_cores, edge_share, rate, p99, cores)
+    typer.echo(benchmarks.capacity(options, say))
+
+
 def load_benchmarks() -> Any:
     """The package that measures.
 

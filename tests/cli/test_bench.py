@@ -14,7 +14,7 @@ def bench(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["bench", *arguments])
 
 
-@pytest.mark.parametrize("what", ["gateway", "asr", "tts", "llm", "voice", "pipelines", "all", "tune"])
+@pytest.mark.parametrize("what", ["gateway", "asr", "tts", "llm", "voice", "pipelines", "all", "tune", "capacity"])
 def test_every_word_explains_itself(what: str) -> None:
     assert bench(what, "--help").exit_code == 0
 

@@ -113,7 +113,7 @@ def _measure_on(
         rows += _MEASURES[name](target)
         stage: Stage | None = next((stage for stage in STAGES if stage == name), None)
         if stage is not None:
-            measure_stage(stage, target, options.stage_plan, options.against, steps, say)
+            rows += measure_stage(stage, target, options.stage_plan, options.against, steps, say)
 
 
 @contextmanager

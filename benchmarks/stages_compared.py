@@ -1,5 +1,7 @@
 """A stage under load, and held against another OpenAI-compatible server. Must not know engines."""
 
+import io
+import wave
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -7,10 +9,11 @@ from typing import Final
 from benchmarks.clips import question
 from benchmarks.load.curve import Plan, Server, Step, measure_closed, measure_curves
 from benchmarks.load.outcome import Load
-from benchmarks.load.stages import MODELS, Stage, stage_request
-from benchmarks.measure import Row, Sample, ratio_row
+from benchmarks.load.stages import MODELS, SENTENCE, Stage, stage_request
+from benchmarks.measure import Row, Sample, ratio_row, value_row
 from benchmarks.target import Target, read_engine
 from smartlite.config import load_settings
+from smartlite.domain.audio import SPEECH_SAMPLE_RATE_HZ
 
 OURS: Final = "SmartLite"
 OTHER: Final = "against"
@@ -29,10 +32,12 @@ class Other:
 
 def measure_stage(
     stage: Stage, target: Target, plan: Plan, other: Other | None, steps: list[Step], say: Callable[[str], object]
-) -> None:
+) -> list[Row]:
     """One caller alone, then the curve; both servers get the same bytes but for the key and the model's name."""
     with target.gateway() as gateway:
         clip = question(gateway, _QUESTION).read_bytes()
+        spoken = gateway.speak(SENTENCE, "pcm").data if stage == "tts" else b""
+    audio_s = {"asr": duration_s(clip), "tts": len(spoken) / 2 / SPEECH_SAMPLE_RATE_HZ, "llm": 0.0}[stage]
     model = MODELS[stage] or read_engine(target.config, stage).model
     key = load_settings().api_key.get_secret_value()
     servers = [
@@ -43,8 +48,32 @@ def measure_stage(
             Server(f"{OTHER}, {stage}", stage_request(stage, other.url, other.key, other.model or model, clip))
         )
     say(f"{stage}: one caller")
-    steps += measure_closed(servers, replace(plan, connections=1), "alone")
+    alone = measure_closed(servers, replace(plan, connections=1), "alone")
+    steps += alone
     measure_curves(servers, plan, steps, say)
+    return cost_rows(stage, alone[0], audio_s)
+
+
+def cost_rows(stage: Stage, alone: Step, audio_s: float) -> list[Row]:
+    """What a request of one caller takes of the processors, whatever Ray does meanwhile included.
+
+    Args:
+        stage: What was asked of.
+        alone: Our platform's step.
+        audio_s: Of a request's recording or speech; 0 where there is none.
+    """
+    each = tuple(load.cpu_per_thousand_s / 1000 for load in alone.loads)
+    rows = [value_row(f"{stage}, one caller: processor time of a request", Sample(each, "s"))]
+    if audio_s:
+        of_audio = Sample(tuple(seconds / audio_s for seconds in each), "s")
+        rows.append(value_row(f"{stage}, one caller: processor time of a second of audio ({audio_s:.1f} s)", of_audio))
+    return rows
+
+
+def duration_s(clip: bytes) -> float:
+    """Of a WAV file."""
+    with wave.open(io.BytesIO(clip)) as file:
+        return float(file.getnframes()) / float(file.getframerate())
 
 
 def judge_stage(stage: Stage, steps: Sequence[Step]) -> list[Row]:

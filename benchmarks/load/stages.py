@@ -16,7 +16,7 @@ STAGES: Final[tuple[Stage, ...]] = ("asr", "tts", "llm")
 MODELS: Final[Mapping[Stage, str]] = {"asr": "whisper-1", "tts": "tts-1", "llm": ""}
 """Names that every OpenAI-compatible server is likely to know; the language model's comes from the configuration."""
 ANSWER_TOKENS: Final = 32
-_SENTENCE: Final = "The train to the coast leaves every morning at a quarter past eight."
+SENTENCE: Final = "The train to the coast leaves every morning at a quarter past eight."
 _QUESTION: Final = "Explain in one sentence how a sailing boat moves against the wind."
 
 
@@ -38,7 +38,7 @@ def stage_request(stage: Stage, url: str, key: str, model: str, clip: bytes) -> 
         route = f"{base}/v1/audio/transcriptions"
         return Request.of(httpx.Request("POST", route, headers=headers, data=fields, files=files))
     if stage == "tts":
-        speech = {"model": model, "voice": "alloy", "input": _SENTENCE, "response_format": "pcm"}
+        speech = {"model": model, "voice": "alloy", "input": SENTENCE, "response_format": "pcm"}
         return Request.of(httpx.Request("POST", f"{base}/v1/audio/speech", headers=headers, json=speech))
     chat = {
         "model": model,

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from typing import cast
 
 import httpx
 import pytest
@@ -11,32 +10,12 @@ import uvloop
 
 from benchmarks.load.connection import Request
 from benchmarks.load.loops import closed_loop, lane, open_loop
+from tests.benchmarks.load.scripted import Scripted
 
 pytestmark = [pytest.mark.integration, pytest.mark.enable_socket]
 _OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 _BUSY = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n"
 _CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
-
-
-class Scripted(asyncio.Protocol):
-    """Answers each request as it is told by the request's number; None ends the connection."""
-
-    def __init__(self, answer: Callable[[int], bytes | None], seen: list[bytes]) -> None:
-        self._answer = answer
-        self._seen = seen
-        self._transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-
-    def data_received(self, data: bytes) -> None:
-        assert self._transport is not None
-        self._seen.append(data)
-        answer = self._answer(len(self._seen))
-        if answer is None:
-            self._transport.close()
-        else:
-            self._transport.write(answer)
 
 
 @asynccontextmanager

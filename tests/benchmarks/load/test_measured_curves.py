@@ -15,7 +15,16 @@ from tests.benchmarks.load.scripted import Scripted
 pytestmark = [pytest.mark.integration, pytest.mark.enable_socket]
 _OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 _REFUSED = b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n"
-PLAN = Plan(connections=2, duration_s=0.05, warm_up_s=0.01, runs=2, shares=(0.5,), timeout_s=2.0, settle_s=0.0)
+PLAN = Plan(
+    connections=2,
+    duration_s=0.05,
+    warm_up_s=0.01,
+    runs=2,
+    shares=(0.5,),
+    timeout_s=2.0,
+    max_connections=8,
+    settle_s=0.0,
+)
 
 
 @pytest.fixture

@@ -18,6 +18,8 @@ MACHINES: Final = (1, 2, 4, 8)
 UTILISATION: Final = 0.7
 """Of the cores that are counted for a rate; above it, latencies climb."""
 _SECONDS: Final = 10.0
+_TRUSTED: Final = 2.0
+"""A simulated p99 that is farther from the measured one says nothing about latencies."""
 _SHARES: Final = (0.5, 0.6, 0.7, 0.8, 0.9)
 
 
@@ -51,18 +53,33 @@ def capacity(options: CapacityOptions, say: Callable[[str], object]) -> str:
     """
     points = read_points(options.loads, options.server)
     cost = fit_cost(points)
+    misses: list[float] = []
+    checked = "\n".join(_checked(options, cost, points, misses, say))
     parts = [
         f"Processor time of {options.server}: {figure(1000 * cost.request_s)} s per 1,000 requests, and "
         f"{figure(cost.idle_cores)} cores whatever is asked. {options.rate_per_s:,.0f} requests/s need "
         f"{figure(cost.cores(options.rate_per_s, UTILISATION))} cores that are busy to {100 * UTILISATION:.0f} %, "
         "without their callers.",
-        "\n".join(_checked(options, cost, points, say)),
+        checked,
+        _warning(misses),
         "\n".join(_larger(options, cost, say)),
     ]
     return "\n\n".join(parts)
 
 
-def _checked(options: CapacityOptions, cost: Cost, points: list[Point], say: Callable[[str], object]) -> Iterator[str]:
+def _warning(misses: list[float]) -> str:
+    worst = max(misses)
+    if worst <= _TRUSTED:
+        return f"The simulated p99 is within {figure(worst)} times of the measured one."
+    return (
+        f"The simulated p99 misses the measured one by up to {figure(worst)} times. What follows tells where queues "
+        "alone would end, and is no promise of a latency: plan with the processor time above."
+    )
+
+
+def _checked(
+    options: CapacityOptions, cost: Cost, points: list[Point], misses: list[float], say: Callable[[str], object]
+) -> Iterator[str]:
     yield "| offered/s | answered/s, measured | simulated | p50 ms, measured | simulated | p99 ms, measured | sim. |"
     yield "|---|---|---|---|---|---|---|"
     machine = _cluster(options, cost, 1, options.measured_cores, INGRESS_REPLICAS, cost.client_s)
@@ -75,6 +92,8 @@ def _checked(options: CapacityOptions, cost: Cost, points: list[Point], say: Cal
             (statistics.median(point.p50_ms for point in mine), found.p50_ms),
             (statistics.median(point.p99_ms for point in mine), found.p99_ms),
         )
+        one, other = pairs[-1]
+        misses.append(max(one / other, other / one))
         yield f"| {figure(rate)} | " + " | ".join(f"{figure(one)} | {figure(other)}" for one, other in pairs) + " |"
 
 

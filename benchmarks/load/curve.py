@@ -16,7 +16,7 @@ import uvloop
 from benchmarks.load.arrivals import Arrivals, due_times_s
 from benchmarks.load.by_wrk import closed_loop_by_wrk, find_wrk
 from benchmarks.load.connection import Request
-from benchmarks.load.loops import Lane, closed_loop, lane, open_loop
+from benchmarks.load.loops import Lane, allow_files, closed_loop, lane, open_loop
 from benchmarks.load.outcome import Load, Outcome, count
 from smartlite.errors import Unavailable
 
@@ -48,8 +48,8 @@ class Plan:
     arrivals: Arrivals = "even"
     timeout_s: float = 30.0
     """Longest wait of one request."""
-    max_connections: int = 1000
-    """Of the open loop."""
+    max_connections: int = 4000
+    """Of the open loop. Fewer than a server is willing to hold, and it is never seen refusing: the client waits."""
     settle_s: float = 1.0
     """Silence after each run: what a server writes behind its answers counts as its processor time."""
 
@@ -163,6 +163,7 @@ def _closed(server: Server, plan: Plan, duration_s: float) -> Load:
 
 
 def _open(server: Server, plan: Plan, rate_per_s: float) -> Load:
+    allow_files(plan.max_connections)
     due = due_times_s(rate_per_s, plan.duration_s, plan.arrivals)
     under_way = 2 * plan.max_connections
 

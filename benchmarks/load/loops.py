@@ -6,15 +6,17 @@ AGPL, and a process beside this one. This client is a protocol and a list of tim
 """
 
 import asyncio
+import resource
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from typing import Final
 
 from benchmarks.load.connection import Answer, Broken, Connection, Request
 from benchmarks.load.outcome import Outcome
 
-Clock = Callable[[], float]
+_OTHER_FILES: Final = 256
 
 
 class Lane:
@@ -84,6 +86,15 @@ class Lane:
             if connection.is_open:
                 return connection
         return None
+
+
+def allow_files(connections: int) -> None:
+    """Let this process hold so many connections, as far as the machine allows; what is above fails as ``refused``."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _OTHER_FILES
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 @asynccontextmanager

@@ -58,7 +58,8 @@ class Load:
     first_byte_p99_ms: float
     statuses: dict[str, int]
     refused_well: float
-    """Of those that were not served: the share answered 429 or 503 with Retry-After within AT_ONCE_S of being sent."""
+    """Of those that were sent and not served: the share answered 429 or 503 with Retry-After within AT_ONCE_S; not a
+    number where all that were sent were served."""
     late_p99_ms: float
     """Sent after it was due: large where the client, not the server, was at its end."""
     client_cpu_s: float
@@ -93,6 +94,7 @@ def count(
         outcome.status in _REFUSALS and outcome.has_retry_after and outcome.ended_s - outcome.sent_s <= AT_ONCE_S
         for outcome in bad
     )
+    sent_badly = sum(outcome.status != "unsent" for outcome in bad)
     whole_s = max([duration_s, *(outcome.ended_s for outcome in outcomes)])
     latencies = sorted(outcome.latency_s * 1e3 for outcome in good)
     first = sorted((outcome.first_byte_s - outcome.due_s) * 1e3 for outcome in good)
@@ -112,7 +114,7 @@ def count(
         first_byte_p50_ms=_rank(first, 50),
         first_byte_p99_ms=_rank(first, 99),
         statuses=dict(sorted(Counter(outcome.status for outcome in outcomes).items())),
-        refused_well=well / len(bad) if bad else 1.0,
+        refused_well=well / sent_badly if sent_badly else float("nan"),
         late_p99_ms=_rank(late, 99),
         client_cpu_s=client_cpu_s,
         server_cpu_s=server_cpu_s,

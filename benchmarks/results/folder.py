@@ -77,7 +77,7 @@ def write_report(folder: Path, report: Report, title: str) -> list[Path]:
 def load_table(steps: Sequence[Step]) -> str:
     """A line for each load of each server: medians, with the smallest and the largest of the runs."""
     lines = [
-        "| server | load | offered/s | answered/s | p50 ms | p90 ms | p99 ms | failed | not served: refused at once "
+        "| server | load | offered/s | answered/s | p50 ms | p90 ms | p99 ms | failed | of these refused at once, % "
         "| server CPU s per 1,000 | client CPU s | client late p99 ms |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
@@ -92,7 +92,7 @@ def load_table(steps: Sequence[Step]) -> str:
             _spread([load.p90_ms for load in loads]),
             _spread([load.p99_ms for load in loads]),
             _failures(loads),
-            f"{100 * min(load.refused_well for load in loads):.0f} %" if any(load.failed for load in loads) else "",
+            _spread([100 * load.refused_well for load in loads]).replace("unknown", ""),
             _spread([load.cpu_per_thousand_s for load in loads]),
             _spread([load.client_cpu_s for load in loads]),
             _spread([load.late_p99_ms for load in loads]),

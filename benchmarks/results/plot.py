@@ -26,6 +26,7 @@ def plot_latencies(steps: Sequence[Step], path: Path, title: str) -> Path:
         for step in steps:
             if step.server == name and step.kind == "overload":
                 axes.plot([step.rate_per_s], [step.median(lambda load: load.p99_ms)], "x", color=colour)
+    axes.set_xscale("log")
     axes.set_yscale("log")
     return save(figure, axes, path)
 

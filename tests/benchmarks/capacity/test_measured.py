@@ -66,3 +66,11 @@ def test_the_page_holds_costs_the_check_and_larger_clusters(loads: Path) -> None
     assert "10,000 requests/s need 7.14 cores" in text
     assert "| 100 | 100 |" in text
     assert "| 8 |" in text
+
+
+def test_a_simulation_that_is_far_from_what_was_measured_says_so(loads: Path) -> None:
+    slow = loads.read_text(encoding="utf-8").replace(",10.0,", ",9000.0,")
+    loads.write_text(slow, encoding="utf-8")
+    options = CapacityOptions(loads, "ours", 2, 0.2, 10_000, p99_ms=50, cores=2, max_requests=1500, kernel=kernel)
+
+    assert "no promise of a latency" in capacity(options, lambda _: None)

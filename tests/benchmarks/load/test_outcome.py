@@ -32,9 +32,10 @@ def test_only_a_quick_refusal_that_says_when_to_come_back_is_a_good_one() -> Non
         Outcome(0, 0, 0.1, 0.1, "503", has_retry_after=False),
         Outcome(0, 0, 2.0, 2.0, "503", has_retry_after=True),
         Outcome(0, 0, 0.1, 0.1, "500", has_retry_after=True),
+        Outcome(0, 0, 0, 0, "unsent"),
     ]
 
-    assert count(refusals, 4, 1, 0, 0).refused_well == 0.25
+    assert count(refusals, 5, 1, 0, 0).refused_well == 0.25
 
 
 def test_processor_time_is_that_of_a_thousand_successes() -> None:

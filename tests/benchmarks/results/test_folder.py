@@ -39,7 +39,7 @@ def test_a_load_is_told_by_its_median_and_its_spread() -> None:
 
     assert "200 (100 to 300)" in line
     assert "2 x 429 of 4" in line
-    assert "100 %" in line
+    assert "| 100 (100 to 100) |" in line
 
 
 def test_every_run_is_a_line_of_the_csv(tmp_path: Path) -> None:

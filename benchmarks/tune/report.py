@@ -20,7 +20,7 @@ def tuning_table(tuned: Tuned) -> str:
         "|---|---|---|---|---|",
     ]
     for trial in tuned.trials:
-        name = f"**{describe(trial.setting)}**" if trial is tuned.best else describe(trial.setting)
+        name = f"**{_name(tuned, trial)}**" if trial is tuned.best else _name(tuned, trial)
         if trial.problem:
             lines.append(f"| {name} | {' '.join(trial.problem.split())[:200]} | | | |")
             continue
@@ -63,7 +63,7 @@ def write_tuning(folder: Path, tuned: Tuned, document: Mapping[str, Any], headin
             ("configuration", "throughput_per_s", "p99_ms", "served", "cpu_per_thousand_s", "problem", "is_best")
         )
         for trial in tuned.trials:
-            writer.writerow((*_figures(trial), trial.problem, trial is tuned.best))
+            writer.writerow((_name(tuned, trial), *_figures(trial), trial.problem, trial is tuned.best))
     config = folder / "serve_config.yaml"
     head = (
         f"# Recommended by `smartlite bench tune`, {what}, for {tuned.goal}; comments of the original are not in it.\n"
@@ -71,10 +71,10 @@ def write_tuning(folder: Path, tuned: Tuned, document: Mapping[str, Any], headin
     text = yaml.safe_dump(with_setting(document, tuned.best.setting), sort_keys=False)
     config.write_text(head + text, encoding="utf-8")
     measured = [trial for trial in tuned.trials if not trial.problem]
-    points = {describe(trial.setting): (trial.throughput_per_s, trial.p99_ms) for trial in measured}
+    points = {_name(tuned, trial): (trial.throughput_per_s, trial.p99_ms) for trial in measured}
     plot = plot_trade_off(
         points,
-        describe(tuned.best.setting),
+        _name(tuned, tuned.best),
         "closed loop, requests/s",
         "p99 at the fixed rate, ms",
         folder / "trade-off.png",
@@ -82,5 +82,10 @@ def write_tuning(folder: Path, tuned: Tuned, document: Mapping[str, Any], headin
     return [table, trials, config, plot]
 
 
-def _figures(trial: Trial) -> tuple[str | float, ...]:
-    return (describe(trial.setting), trial.throughput_per_s, trial.p99_ms, trial.served, trial.cpu_per_thousand_s)
+def _name(tuned: Tuned, trial: Trial) -> str:
+    is_again = not trial.setting and trial is not tuned.trials[0]
+    return f"{describe(trial.setting)}{', again' if is_again else ''}"
+
+
+def _figures(trial: Trial) -> tuple[float, ...]:
+    return (trial.throughput_per_s, trial.p99_ms, trial.served, trial.cpu_per_thousand_s)

@@ -1,5 +1,6 @@
 """Which configuration is best for a goal: one number after the other, each kept where it helps. Must not measure.
 
+The given configuration is tried again at the end: what looked better has to be better than both of its trials.
 Every trial starts a platform, so a full grid would take hours. Numbers that only help together are not found.
 """
 
@@ -51,13 +52,13 @@ class Tuned:
 
     goal: Goal
     trials: tuple[Trial, ...]
-    """The first is the configuration that was given."""
+    """The first is the configuration that was given; the last as well, where another one looked better."""
     best: Trial
 
     @property
     def gain(self) -> float:
-        """How many times better the recommended one is than the given one."""
-        return self.trials[0].score(self.goal) / self.best.score(self.goal)
+        """How many times better the recommended one is than the given one, when that did better."""
+        return min(trial.score(self.goal) for trial in self.trials if not trial.setting) / self.best.score(self.goal)
 
 
 def tune(
@@ -74,7 +75,7 @@ def tune(
         goal: What is wanted.
         current: The value of a path in the configuration that was given.
         measure: Runs a configuration.
-        max_trials: The given configuration included.
+        max_trials: The given configuration included; its second trial is not.
 
     Raises:
         InvalidRequest: There is no such goal.
@@ -93,4 +94,10 @@ def tune(
             trials.append(trial)
             if trial.score(goal) < best.score(goal) * (1 - MARGIN):
                 best = trial
+    if best is not trials[0]:
+        # A machine that others use as well may have been slow for the first trial alone.
+        again = measure(())
+        trials.append(again)
+        if best.score(goal) >= again.score(goal) * (1 - MARGIN):
+            best = trials[0]
     return Tuned(goal, tuple(trials), best)

@@ -73,6 +73,18 @@ def test_a_configuration_that_does_not_start_is_never_recommended() -> None:
     assert tuned.best is tuned.trials[0]
 
 
+def test_a_machine_that_was_slow_for_the_first_trial_alone_is_found_out() -> None:
+    rates = iter([50.0, 100.0, 100.0])
+
+    def measure(setting: Setting) -> Trial:
+        return Trial(setting, next(rates), 1.0, 1.0, 1.0)
+
+    tuned = tune([Knob("threads", (2,))], "throughput", current, measure, 20)
+
+    assert tuned.best is tuned.trials[0]
+    assert [trial.setting for trial in tuned.trials] == [(), (("threads", 2),), ()]
+
+
 def test_an_unknown_goal_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="throughput, latency, cost"):
         tune([], "speed", current, Machine({}).measure, 1)  # type: ignore[arg-type]

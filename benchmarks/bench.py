@@ -35,6 +35,7 @@ _MEASURES: Final[dict[str, Callable[[Target], list[Row]]]] = {
     "pipelines": pipelines.measure,
 }
 _READY_S: Final = 60.0
+_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 _NOTES: Final = (
     "A load is `alone` (one caller), `closed` (callers that send again once they are answered), `open` (a fixed rate "
     "of arrivals, whatever becomes of them) or `overload` (three times what the closed loop got). Latencies are those "
@@ -118,11 +119,18 @@ def _measure_on(
 
 @contextmanager
 def _target(options: Options, say: Callable[[str], object]) -> Iterator[Target]:
-    """The platform that runs there; one that is started and stopped here where none does."""
+    """The platform that runs there; one that is started and stopped here where none does.
+
+    Raises:
+        InvalidRequest: None does, and it is another machine's address.
+    """
     if answers(options.url):
         processes = PlatformProcesses.of_port(httpx.URL(options.url).port or 80)
         yield Target(options.url, options.config, options.rounds, processes)
         return
+    if httpx.URL(options.url).host not in _LOOPBACK:
+        raise InvalidRequest(f"No platform answers at {options.url}; only one of this machine is started here.", "url")
     say(f"starting a platform of {options.config}")
-    with RunningPlatform(options.config, options.url, {**os.environ, "SMARTLITE_AUTH": "off"}) as platform:
+    address = {"SMARTLITE_PORT": str(httpx.URL(options.url).port or 80), "SMARTLITE_AUTH": "off"}
+    with RunningPlatform(options.config, options.url, {**os.environ, **address}) as platform:
         yield Target(options.url, options.config, options.rounds, platform.processes)

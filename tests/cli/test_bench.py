@@ -41,3 +41,11 @@ def test_an_unknown_knob_is_refused_before_anything_starts(tmp_path: Path) -> No
 @pytest.mark.parametrize("words", [["--against-key", "s", "x"], ["--against-key=s", "x"]])
 def test_the_key_of_another_server_is_not_written_into_results(words: list[str]) -> None:
     assert without_key(["bench", *words]) == ["bench", "x"]
+
+
+@pytest.mark.enable_socket
+def test_a_platform_is_not_started_in_place_of_one_on_another_machine(tmp_path: Path) -> None:
+    result = bench("voice", "--url", "http://192.0.2.1.invalid:8000", "-o", str(tmp_path))
+
+    assert isinstance(result.exception, InvalidRequest)
+    assert "another" in str(result.exception) or "only one of this machine" in str(result.exception)

@@ -35,7 +35,7 @@ from benchmarks import (
 from benchmarks.machine import describe_run
 from benchmarks.measure import Row, markdown_table
 from benchmarks.processes import PlatformProcesses
-from benchmarks.target import Target
+from benchmarks.target import Target, answers
 from smartlite.config import load_settings
 from smartlite.errors import SmartLiteError
 
@@ -112,7 +112,7 @@ def _parse() -> argparse.Namespace:
 
 
 def _run(arguments: argparse.Namespace, names: list[str], rows: list[Row]) -> None:
-    if _answers(arguments.url):
+    if answers(arguments.url):
         port = httpx.URL(arguments.url).port or 80
         running = PlatformProcesses.of_pid(arguments.pid) if arguments.pid else PlatformProcesses.of_port(port)
         _measure(Target(arguments.url, arguments.config, arguments.runs, running), names, rows)
@@ -142,14 +142,6 @@ def _measure(target: Target, names: list[str], rows: list[Row]) -> None:
             found = measure(target)
             rows += found
             _say(f"{name} took {time.monotonic() - began:.0f} s\n{markdown_table(found)}")
-
-
-def _answers(url: str) -> bool:
-    try:
-        httpx.get(f"{url}/healthz", timeout=5.0, trust_env=False)
-    except httpx.HTTPError:
-        return False
-    return True
 
 
 def _say(text: str) -> None:

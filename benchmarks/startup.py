@@ -68,6 +68,9 @@ class RunningPlatform:
             said = self.said()
             self.__exit__()
             raise Unavailable(f"{error.message} It said: {said}") from error
+        except BaseException:  # Ctrl-C while it starts: nobody else would stop it
+            self.__exit__()
+            raise
         self.ready_s = time.perf_counter() - began
         return self
 

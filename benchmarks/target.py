@@ -61,6 +61,15 @@ def wait_until_ready(url: str, timeout_s: float) -> float:
     raise Unavailable(f"The platform at {url} was not ready after {timeout_s:g} s.")
 
 
+def answers(url: str) -> bool:
+    """Whether something answers ``/healthz`` there."""
+    try:
+        httpx.get(f"{url}/healthz", timeout=5.0, trust_env=False)
+    except httpx.HTTPError:
+        return False
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class ServedEngine:
     """The default model of a stage and how it is run, as the configuration has it."""

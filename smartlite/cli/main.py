@@ -10,6 +10,7 @@ import typer
 from smartlite import __version__
 from smartlite.cli.ask import ask
 from smartlite.cli.batches import batches
+from smartlite.cli.bench import bench
 from smartlite.cli.chat import chat
 from smartlite.cli.conversations import conversations
 from smartlite.cli.doctor import doctor
@@ -58,6 +59,7 @@ app.command("speak")(speak)
 app.command("chat")(chat)
 app.command("ask")(ask)
 app.command("doctor")(doctor)
+app.add_typer(bench, name="bench")
 
 
 @app.callback(invoke_without_command=True)

@@ -1,0 +1,1 @@
+"""Tuning: tries the numbers of ``serve_config.yaml`` on this machine and recommends some."""

@@ -59,7 +59,7 @@ class Platform:
             identity=self.identity,
             quotas=self.quotas,
             limits=Limits(
-                Allowances(requests=10_000, unknown=1000),
+                Allowances(requests=10_000, unknown=10_000),
                 None,
                 price_of=PRICES.cost_micros,
                 spent=lambda rule, first: self.history.spent(

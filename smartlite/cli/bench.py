@@ -1,6 +1,7 @@
 """``smartlite bench``: measures this machine and leaves a folder of results. Must not know how anything is measured.
 
-The package ``benchmarks`` needs more than the platform does, so it is loaded when it is asked for.
+The folder ``benchmarks`` of a checkout is not installed, and needs more than the platform does: it is loaded when it is
+asked for.
 """
 
 import sys
@@ -17,6 +18,7 @@ from smartlite.errors import ConfigurationError
 if TYPE_CHECKING:
     from benchmarks.product import Options
 
+_CHECKOUT: Final = Path(__file__).parents[2]
 _KEY_OPTION: Final = "--against-key"
 _HELP: Final = {
     "gateway": "The gateway against a no-op app on Ray Serve and a bare uvicorn; starts them all itself.",
@@ -152,13 +154,19 @@ def load_benchmarks() -> Any:
     """The package that measures.
 
     Raises:
-        ConfigurationError: It, or something that it needs, is not installed.
+        ConfigurationError: It is not there, or something that it needs is not installed.
     """
+    if not (_CHECKOUT / "benchmarks" / "product.py").is_file():
+        raise ConfigurationError(
+            "`smartlite bench` runs from a checkout of SmartLite, whose folder benchmarks/ it needs."
+        )
+    # First of all: other distributions have installed packages of this name.
+    sys.path.insert(0, str(_CHECKOUT))
     try:
         from benchmarks import product as benchmarks  # noqa: PLC0415 - most commands need none of it
     except ModuleNotFoundError as error:
         raise ConfigurationError(
-            f"`smartlite bench` needs {error.name}, which is not installed: pip install 'smartlite[bench,cpu]'."
+            f"`smartlite bench` needs {error.name}, which is not installed: pip install -e '.[bench,cpu]'."
         ) from error
     return benchmarks
 

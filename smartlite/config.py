@@ -101,6 +101,8 @@ class Settings(JobSettings):
     """Characters that the texts of one embeddings request may have together."""
     max_concurrent_requests: Annotated[int, Field(ge=1)] = 200
     """Requests that one ingress replica works on at once; more wait at the edge for 2 s, then get 503."""
+    edge_max_waiting: Annotated[int, Field(ge=1)] = 1000
+    """Requests that may wait at the edge at once; the next gets 503 without a wait."""
     max_held_bytes: Annotated[int, Field(ge=1024)] = 512 * 1024 * 1024
     """Request bodies that one ingress replica holds at once, in bytes; the next gets 429."""
     first_event_timeout_s: Annotated[float, Field(gt=0)] = 60.0

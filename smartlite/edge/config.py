@@ -80,6 +80,7 @@ def write_config(directory: Path, settings: Settings, instance: str) -> Path:
         max_connections=_max_connections(),
         max_file_bytes=settings.file_max_bytes + _FORM_BYTES,
         max_upload_bytes=settings.max_upload_bytes,
+        max_waiting=settings.edge_max_waiting,
         pure_post_routes=" ".join(PURE_POST_ROUTES),
         replica_connections=replica_connections(settings.max_concurrent_requests),
         servers="\n".join(f"    server {name} {REPLICA_HOST}:{port}" for name, port in servers.items()),

@@ -10,6 +10,7 @@ import pytest
 
 from smartlite.config import Settings
 from smartlite.edge.supervisor import EdgeSupervisor
+from tests.edge.conftest import INSTANCE, Backends
 
 pytestmark = pytest.mark.integration
 
@@ -269,3 +270,22 @@ async def test_a_body_that_never_arrives_is_answered_408(settings: Settings, two
     raw = await _exchange(settings.port, request, timeout_s=25)
     assert raw.startswith(b"HTTP/1.1 408 ")
     assert json.loads(raw.partition(b"\r\n\r\n")[2])["error"]["code"] == "request_timeout"
+
+
+async def test_who_comes_while_too_many_wait_is_refused_at_once(settings: Settings, backends: Backends) -> None:
+    tight = settings.model_copy(update={"max_concurrent_requests": 1, "edge_max_waiting": 2})
+    async with EdgeSupervisor(tight, INSTANCE) as edge:
+        await backends.start(0)
+        async with asyncio.timeout(20):
+            while await edge.replicas_up() != 1:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        url = f"http://127.0.0.1:{settings.port}"
+        async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as client:
+            held = [asyncio.create_task(client.get("/slow")) for _ in range(6)]
+            done, waiting = await asyncio.wait(held, timeout=1.5)
+            refused = [task.result() for task in done]
+            await client.get(f"http://127.0.0.1:{settings.replica_port_range[0]}/release")
+            answered = [task.result().status_code for task in (await asyncio.wait(waiting))[0]]
+    assert [answer.status_code for answer in refused] == [503] * 3
+    assert all(int(answer.headers["retry-after"]) > 0 for answer in refused)
+    assert sorted(answered) == [200] * 3

@@ -17,9 +17,10 @@ from smartlite.domain.pipelines import Document, Pipeline, PipelineVersion
 from smartlite.errors import AlreadyExists, InvalidRequest, NotFound, PermissionDenied
 from smartlite.jobs.request_document import REQUEST_DOCUMENT, REQUEST_SOURCE
 from smartlite.pipeline.spec import KINDS, Kind, ServedCatalog, check_document, read_document
-from smartlite.storage import pipelines
 from smartlite.storage.database import Database, retried
+from smartlite.storage.pipelines import PIPELINES
 from smartlite.storage.reach import Reader
+from smartlite.storage.versioned import sha256_of
 
 BUILT_IN: Final = "builtin:"
 """How ids of those that ship begin."""
@@ -128,19 +129,19 @@ class Pipelines:
     async def get(self, pipeline_id: str) -> Pipeline | None:
         """The pipeline with an id, of those that somebody keeps."""
         async with self._database.reading() as session:
-            return await pipelines.get(session, pipeline_id)
+            return await PIPELINES.get(session, pipeline_id)
 
     async def find(self, reference: str, owner_id: str) -> Pipeline | None:
         """The pipeline with an id, else an owner's of this name, else the one that ships."""
         async with self._database.reading() as session:
-            found = await pipelines.get(session, reference) or await pipelines.named(session, owner_id, reference)
+            found = await PIPELINES.get(session, reference) or await PIPELINES.named(session, owner_id, reference)
         name = reference.removeprefix(BUILT_IN)
         return found or (_shipped(name) if name in self._built_in else None)
 
     async def page(self, reader: Reader | None, after: str | None, limit: int) -> Page[Pipeline]:
         """Pipelines that somebody may read, None for everybody's; without those that ship."""
         async with self._database.reading() as session:
-            return await pipelines.page(session, reader, after=after, limit=limit)
+            return await PIPELINES.page(session, reader, after=after, limit=limit)
 
     async def add(self, owner_id: str, organization_id: str | None, source: str, actor: Actor = _PLATFORM) -> Saved:
         """Add a pipeline, called as its document says.
@@ -158,11 +159,11 @@ class Pipelines:
 
         async def work() -> None:
             async with self._database.writing() as session:
-                if await pipelines.named(session, owner_id, name) is not None:
+                if await PIPELINES.named(session, owner_id, name) is not None:
                     raise AlreadyExists(f"There is a pipeline '{name}' already; PUT makes a new version of it.", "name")
-                if await pipelines.count(session, owner_id) >= MAX_PIPELINES:
+                if await PIPELINES.count(session, owner_id) >= MAX_PIPELINES:
                     raise InvalidRequest(f"There are {MAX_PIPELINES} pipelines of yours, which is the most.")
-                await pipelines.add(session, pipeline, source, owner_id)
+                await PIPELINES.add(session, pipeline, source, owner_id)
                 await note(session, actor, "pipeline.add", _KIND, pipeline.id, {"name": name})
 
         await retried(work)
@@ -184,7 +185,7 @@ class Pipelines:
 
         async def work() -> tuple[PipelineVersion, bool]:
             async with self._database.writing() as session:
-                saved = await pipelines.put_version(session, pipeline.id, source, by, self._clock())
+                saved = await PIPELINES.put_version(session, pipeline.id, source, by, self._clock())
                 if saved[1] and saved[0].version > MAX_VERSIONS:
                     raise InvalidRequest(f"This pipeline has {MAX_VERSIONS} versions, which is the most.")
                 if saved[1] or saved[0].version != pipeline.latest:
@@ -208,7 +209,7 @@ class Pipelines:
 
         async def work() -> None:
             async with self._database.writing() as session:
-                await pipelines.set_latest(session, pipeline.id, version, at)
+                await PIPELINES.set_latest(session, pipeline.id, version, at)
                 if version != pipeline.latest:
                     details = _version(pipeline, version)
                     await note(session, actor, "pipeline.set_latest", _KIND, pipeline.id, details)
@@ -227,7 +228,7 @@ class Pipelines:
 
         async def work() -> None:
             async with self._database.writing() as session:
-                await pipelines.remove(session, pipeline.id)
+                await PIPELINES.remove(session, pipeline.id)
                 await note(session, actor, "pipeline.remove", _KIND, pipeline.id, {"name": pipeline.name})
 
         await retried(work)
@@ -243,7 +244,7 @@ class Pipelines:
             found = self._shipped_version(pipeline) if wanted == 1 else None
         else:
             async with self._database.reading() as session:
-                found = await pipelines.get_version(session, pipeline.id, wanted)
+                found = await PIPELINES.get_version(session, pipeline.id, wanted)
         if found is None:
             raise NotFound(f"There is no version {wanted} of this pipeline.", "version")
         return found
@@ -255,7 +256,7 @@ class Pipelines:
             NotFound: 404, there is none of this name, or no such version of it.
         """
         async with self._database.reading() as session:
-            found = await pipelines.named(session, owner_id, name)
+            found = await PIPELINES.named(session, owner_id, name)
         if found is None and name not in self._built_in:
             raise NotFound(f"There is no pipeline '{name[:64]}'.", "pipeline")
         return self.document(await self.version(found or _shipped(name), number))
@@ -265,7 +266,7 @@ class Pipelines:
         if is_built_in(pipeline.id):
             return Page(() if after else (self._shipped_version(pipeline),), None)
         async with self._database.reading() as session:
-            return await pipelines.page_versions(session, pipeline.id, after=after, limit=limit)
+            return await PIPELINES.page_versions(session, pipeline.id, after=after, limit=limit)
 
     async def _checked_name(self, source: str, user_id: str, organization_id: str | None) -> str:
         document = self._check(source)
@@ -276,7 +277,7 @@ class Pipelines:
 
     def _shipped_version(self, pipeline: Pipeline) -> PipelineVersion:
         source = self._built_in[pipeline.name]
-        return PipelineVersion(pipeline.id, 1, source, pipelines.sha256_of(source), _SHIPPED_AT, "")
+        return PipelineVersion(pipeline.id, 1, source, sha256_of(source), _SHIPPED_AT, "")
 
 
 def _shipped(name: str) -> Pipeline:

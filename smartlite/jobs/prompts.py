@@ -17,8 +17,8 @@ from smartlite.domain.prompts import Example, FilledPrompt, Prompt, PromptTempla
 from smartlite.errors import AlreadyExists, InvalidRequest, NotFound, PipelineInvalid
 from smartlite.pipeline.prompting import check_names, check_prompt, fill_prompt
 from smartlite.pipeline.steps.ports import FindPrompt
-from smartlite.storage import prompts
 from smartlite.storage.database import Database, retried
+from smartlite.storage.prompts import PROMPTS
 from smartlite.storage.reach import Reader
 
 PROMPT_ID: Final = "pmt_"
@@ -67,17 +67,17 @@ class Prompts:
     async def get(self, prompt_id: str) -> Prompt | None:
         """The prompt with an id."""
         async with self._database.reading() as session:
-            return await prompts.get(session, prompt_id)
+            return await PROMPTS.get(session, prompt_id)
 
     async def find(self, reference: str, owner_id: str) -> Prompt | None:
         """The prompt with an id, else an owner's of this name."""
         async with self._database.reading() as session:
-            return await prompts.get(session, reference) or await prompts.named(session, owner_id, reference)
+            return await PROMPTS.get(session, reference) or await PROMPTS.named(session, owner_id, reference)
 
     async def page(self, reader: Reader | None, after: str | None, limit: int) -> Page[Prompt]:
         """Prompts that somebody may read, None for everybody's."""
         async with self._database.reading() as session:
-            return await prompts.page(session, reader, after=after, limit=limit)
+            return await PROMPTS.page(session, reader, after=after, limit=limit)
 
     async def add(self, owner_id: str, organization_id: str | None, name: str, template: PromptTemplate) -> SavedPrompt:
         """Add a prompt.
@@ -93,11 +93,11 @@ class Prompts:
 
         async def work() -> None:
             async with self._database.writing() as session:
-                if await prompts.named(session, owner_id, name) is not None:
+                if await PROMPTS.named(session, owner_id, name) is not None:
                     raise AlreadyExists(f"There is a prompt '{name}' already; PUT makes a new version of it.", "name")
-                if await prompts.count(session, owner_id) >= MAX_PROMPTS:
+                if await PROMPTS.count(session, owner_id) >= MAX_PROMPTS:
                     raise InvalidRequest(f"There are {MAX_PROMPTS} prompts of yours, which is the most.")
-                await prompts.add(session, prompt, source_of(template), owner_id)
+                await PROMPTS.add(session, prompt, source_of(template), owner_id)
 
         await retried(work)
         return SavedPrompt(prompt, await self.version(prompt, 1), True)
@@ -115,7 +115,7 @@ class Prompts:
 
         async def work() -> tuple[PromptVersion, bool]:
             async with self._database.writing() as session:
-                saved = await prompts.put_version(session, prompt.id, source_of(template), by, at)
+                saved = await PROMPTS.put_version(session, prompt.id, source_of(template), by, at)
                 if saved[1] and saved[0].version > MAX_VERSIONS:
                     raise InvalidRequest(f"This prompt has {MAX_VERSIONS} versions, which is the most.")
                 return saved
@@ -133,7 +133,7 @@ class Prompts:
 
         async def work() -> None:
             async with self._database.writing() as session:
-                await prompts.set_latest(session, prompt.id, version, at)
+                await PROMPTS.set_latest(session, prompt.id, version, at)
 
         await retried(work)
         return replace(prompt, latest=version, updated_at=at)
@@ -147,7 +147,7 @@ class Prompts:
 
         async def work() -> None:
             async with self._database.writing() as session:
-                await prompts.remove(session, prompt.id)
+                await PROMPTS.remove(session, prompt.id)
 
         await retried(work)
 
@@ -159,7 +159,7 @@ class Prompts:
         """
         wanted = prompt.latest if number is None else number
         async with self._database.reading() as session:
-            found = await prompts.get_version(session, prompt.id, wanted)
+            found = await PROMPTS.get_version(session, prompt.id, wanted)
         if found is None:
             raise NotFound(f"There is no version {wanted} of this prompt.", param)
         return found
@@ -167,7 +167,7 @@ class Prompts:
     async def page_versions(self, prompt: Prompt, after: str | None, limit: int) -> Page[PromptVersion]:
         """Versions, the newest first."""
         async with self._database.reading() as session:
-            return await prompts.page_versions(session, prompt.id, after=after, limit=limit)
+            return await PROMPTS.page_versions(session, prompt.id, after=after, limit=limit)
 
     async def reached(self, reader: Reader, reference: str, number: int | None = None) -> PromptTemplate:
         """What a step of a run means, by an id or by a name of its user's own.
@@ -176,7 +176,7 @@ class Prompts:
             NotFound: 404, its user may read none such, or there is no such version of it.
         """
         async with self._database.reading() as session:
-            found = await prompts.reached(session, reference, reader)
+            found = await PROMPTS.reached(session, reference, reader)
         if found is None:
             raise NotFound(f"There is no prompt '{reference[:64]}'.", "prompt_name")
         return template_of(await self.version(found, number, "prompt_version"))

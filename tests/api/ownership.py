@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from smartlite.auth.scopes import Scope
-from tests.api.pipelined import CHANGED_DOCUMENT
+from tests.api.plain_means import CHANGED_DOCUMENT
 from tests.api.tenants import OWNERS, Caller, Tenants, grants_of
 
 YES, NO, HIDDEN, NEVER, EMPTY = "yes", "no", "hidden", "never", "empty"

@@ -1,10 +1,10 @@
 """Pipelines and their runs over fake stages, with a worker in the test's own loop. Must not know any test."""
 
 import dataclasses
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import httpx
 
@@ -12,8 +12,6 @@ from smartlite.api.app import create_app
 from smartlite.api.in_process import InProcessGateway
 from smartlite.api.services import Services
 from smartlite.auth.noted import Actor
-from smartlite.domain.asr import Transcript
-from smartlite.domain.audio import AudioChunk, AudioFormat, EncodedAudio
 from smartlite.domain.batches import BatchEndpoint
 from smartlite.domain.conversations import ItemContent, Truncation
 from smartlite.domain.files import FilePurpose
@@ -21,7 +19,6 @@ from smartlite.domain.models import ModelDirectory
 from smartlite.domain.pipelines import Run
 from smartlite.domain.principal import Principal
 from smartlite.domain.prompts import PromptTemplate
-from smartlite.errors import HTTPRequestRefused
 from smartlite.jobs.batch_answering import Pace
 from smartlite.jobs.batch_checking import BatchLimits
 from smartlite.jobs.batch_worker import BatchWorker
@@ -44,77 +41,17 @@ from smartlite.jobs.worker import Worker
 from smartlite.metering.prices import Price, Prices
 from smartlite.pipeline.builtin import builtin_documents
 from smartlite.pipeline.execution.executor import Executor
-from smartlite.pipeline.steps.ports import HTTPAnswer, HTTPRequest
 from smartlite.storage.blobs import BlobStore
 from smartlite.storage.database import Database
 from smartlite.storage.encryption import Cipher
 from smartlite.storage.objects import FsspecObjectStore
 from smartlite.storage.schema import migrate
 from tests.api.metered import Platform
-from tests.conftest import PlainEncoder, WavDecoder
-
-GREETING: Final = """name: greeting
-inputs:
-  name: {type: string}
-steps:
-  - id: greet
-    uses: text.template
-    with: {template: "Hello {{ name }}", vars: {name: "${{ inputs.name }}"}}
-outputs:
-  text: ${{ steps.greet.output }}
-"""
-FIXED: Final = """name: fixed
-steps:
-  - id: greet
-    uses: text.template
-    with: {template: "Hello"}
-"""
-"""Takes nothing and needs nobody's right to a model."""
-ASSISTED: Final = """name: assisted
-inputs:
-  question: {type: string}
-  model: {type: string, required: false}
-steps:
-  - id: think
-    uses: llm.chat
-    with: {prompt: "${{ inputs.question }}", model: %s}
-outputs:
-  answer: ${{ steps.think.output.text }}
-"""
-"""A model's name is missing in it."""
-CHANGED_DOCUMENT: Final = {
-    "name": "fixed",
-    "steps": [{"id": "greet", "uses": "text.template", "with": {"template": "Hello again"}}],
-}
-
-
-class PlainCodec:
-    """WAV in, bare samples out."""
-
-    async def decode(self, data: bytes, sample_rate_hz: int) -> AudioChunk:
-        return await WavDecoder().decode(EncodedAudio(data, ""))
-
-    async def encode(self, chunks: Iterable[AudioChunk], audio_format: AudioFormat, sample_rate_hz: int) -> bytes:
-        encoder = PlainEncoder(audio_format)
-        return b"".join(map(encoder.encode, chunks))
-
-    def open_encoder(self, audio_format: AudioFormat) -> PlainEncoder:
-        return PlainEncoder(audio_format)
+from tests.api.plain_means import FIXED, NoHTTP, PlainCodec, no_captions
 
 
 async def nobody(_: Caller) -> Principal | None:
     return None
-
-
-class NoHTTP:
-    """Nothing may be asked."""
-
-    async def send(self, request: HTTPRequest) -> HTTPAnswer:
-        raise HTTPRequestRefused("No host is allowed.")
-
-
-def no_captions(_: str, transcript: Transcript) -> str:
-    return transcript.text
 
 
 class Works:

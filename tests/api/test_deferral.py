@@ -16,7 +16,8 @@ from smartlite.auth.noted import Actor
 from smartlite.domain.limits import LimitKind, Quota
 from smartlite.domain.metering import HistoryQuery
 from smartlite.domain.pipelines import RunState
-from tests.api.pipelined import FIXED, Kitchen, a_kitchen, nobody
+from tests.api.pipelined import Kitchen, a_kitchen, nobody
+from tests.api.plain_means import FIXED
 from tests.api.whole import a_whole_gateway
 
 CHAT: dict[str, Any] = {"model": "fake-llm", "messages": [{"role": "user", "content": "Hello."}]}

@@ -12,7 +12,8 @@ from smartlite.api.services import Services
 from smartlite.cli.main import app as command_line
 from smartlite.storage.database import Database
 from smartlite.storage.schema import migrate
-from tests.api.pipelined import GREETING, Works
+from tests.api.pipelined import Works
+from tests.api.plain_means import GREETING
 from tests.cli.conftest import InProcess
 
 Run = Callable[..., Result]

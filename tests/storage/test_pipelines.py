@@ -8,9 +8,11 @@ import pytest
 from smartlite.domain.organizations import Access, Share, SubjectKind
 from smartlite.domain.pipelines import Pipeline, PipelineVersion
 from smartlite.errors import AlreadyExists, NotFound
-from smartlite.storage import pipelines, shares
+from smartlite.storage import shares
 from smartlite.storage.database import Database, retried
+from smartlite.storage.pipelines import PIPELINES
 from smartlite.storage.reach import Reader
+from smartlite.storage.versioned import sha256_of
 from tests.storage.rows import NOON
 
 MINE = Pipeline("pl_1", "captions", "user_1", None, 1, NOON, NOON)
@@ -20,13 +22,13 @@ SOURCE = "name: captions\nsteps: []  # é 🎙\n"
 async def add(database: Database, *added: Pipeline) -> None:
     async with database.writing() as session:
         for each in added:
-            await pipelines.add(session, each, SOURCE, each.owner_id)
+            await PIPELINES.add(session, each, SOURCE, each.owner_id)
 
 
 async def put(database: Database, source: str) -> tuple[PipelineVersion, bool]:
     async def work() -> tuple[PipelineVersion, bool]:
         async with database.writing() as session:
-            return await pipelines.put_version(session, MINE.id, source, "user_2", NOON)
+            return await PIPELINES.put_version(session, MINE.id, source, "user_2", NOON)
 
     return await retried(work)
 
@@ -34,13 +36,13 @@ async def put(database: Database, source: str) -> tuple[PipelineVersion, bool]:
 async def test_a_pipeline_comes_back_as_it_was_added_with_its_first_version(database: Database) -> None:
     await add(database, MINE)
     async with database.reading() as session:
-        assert await pipelines.get(session, MINE.id) == MINE
-        assert await pipelines.named(session, "user_1", "captions") == MINE
-        assert await pipelines.named(session, "user_2", "captions") is None
-        assert [await pipelines.count(session, owner) for owner in ("user_1", "user_2")] == [1, 0]
-        found = await pipelines.get_version(session, MINE.id, 1)
-        latest = await pipelines.latest_of(session, [MINE.id, "pl_0"])
-    assert found == PipelineVersion(MINE.id, 1, SOURCE, pipelines.sha256_of(SOURCE), NOON, "user_1")
+        assert await PIPELINES.get(session, MINE.id) == MINE
+        assert await PIPELINES.named(session, "user_1", "captions") == MINE
+        assert await PIPELINES.named(session, "user_2", "captions") is None
+        assert [await PIPELINES.count(session, owner) for owner in ("user_1", "user_2")] == [1, 0]
+        found = await PIPELINES.get_version(session, MINE.id, 1)
+        latest = await PIPELINES.latest_of(session, [MINE.id, "pl_0"])
+    assert found == PipelineVersion(MINE.id, 1, SOURCE, sha256_of(SOURCE), NOON, "user_1")
     assert latest == {MINE.id: found}
 
 
@@ -59,12 +61,12 @@ async def test_a_new_text_is_a_new_version_and_the_same_text_the_one_it_was(data
     first, is_new = await put(database, SOURCE)
     assert (first.version, is_new) == (1, False)
     async with database.reading() as session:
-        found = await pipelines.get(session, MINE.id)
+        found = await PIPELINES.get(session, MINE.id)
         assert found is not None
         assert found.latest == 1
-        page = await pipelines.page_versions(session, MINE.id, limit=1)
+        page = await PIPELINES.page_versions(session, MINE.id, limit=1)
         assert [each.version for each in page.items] == [2]
-        assert [each.version for each in (await pipelines.page_versions(session, MINE.id, after=page.next)).items] == [
+        assert [each.version for each in (await PIPELINES.page_versions(session, MINE.id, after=page.next)).items] == [
             1
         ]
     assert (await put(database, "three"))[0].version == 3
@@ -81,15 +83,15 @@ async def test_the_latest_moves_to_versions_that_are_there_and_to_no_other(datab
     await add(database, MINE)
     await put(database, "two")
     async with database.writing() as session:
-        await pipelines.set_latest(session, MINE.id, 1, NOON)
+        await PIPELINES.set_latest(session, MINE.id, 1, NOON)
     async with database.reading() as session:
-        found = await pipelines.get(session, MINE.id)
+        found = await PIPELINES.get(session, MINE.id)
     assert found is not None
     assert found.latest == 1
     for pipeline_id, version in ((MINE.id, 3), ("pl_0", 1)):
         async with database.writing() as session:
             with pytest.raises(NotFound):
-                await pipelines.set_latest(session, pipeline_id, version, NOON)
+                await PIPELINES.set_latest(session, pipeline_id, version, NOON)
 
 
 async def test_a_pipeline_that_is_removed_is_gone_with_its_versions_and_shares(database: Database) -> None:
@@ -98,12 +100,12 @@ async def test_a_pipeline_that_is_removed_is_gone_with_its_versions_and_shares(d
         share = Share("pipeline", MINE.id, SubjectKind.USER, "user_2", Access.READ, None, NOON)
         await shares.put(session, share)
     async with database.writing() as session:
-        await pipelines.remove(session, MINE.id)
+        await PIPELINES.remove(session, MINE.id)
     async with database.writing() as session:
-        assert await pipelines.get_version(session, MINE.id, 1) is None
+        assert await PIPELINES.get_version(session, MINE.id, 1) is None
         assert await shares.of_resource(session, "pipeline", MINE.id) == ()
         with pytest.raises(NotFound):
-            await pipelines.remove(session, MINE.id)
+            await PIPELINES.remove(session, MINE.id)
     await add(database, replace(MINE, id="pl_2"))
 
 
@@ -125,10 +127,10 @@ async def test_a_page_holds_what_its_reader_may_read_and_nothing_else(database: 
             await shares.put(session, Share("pipeline", pipeline_id, kind, subject, Access.READ, None, NOON))
     reader = Reader("user_1", ("viewer",), ("org_1",))
     async with database.reading() as session:
-        first = await pipelines.page(session, reader, limit=2)
-        rest = await pipelines.page(session, reader, after=first.next)
-        everybodys = await pipelines.page(session, None)
-        alone = await pipelines.page(session, Reader("user_1"))
+        first = await PIPELINES.page(session, reader, limit=2)
+        rest = await PIPELINES.page(session, reader, after=first.next)
+        everybodys = await PIPELINES.page(session, None)
+        alone = await PIPELINES.page(session, Reader("user_1"))
     assert [each.id for each in (*first.items, *rest.items)] == ["pl_1", "pl_2", "pl_3", "pl_4"]
     assert len(everybodys.items) == 6
     assert [each.id for each in alone.items] == ["pl_1", "pl_3"]

@@ -9,7 +9,8 @@ import pytest
 
 from smartlite.api.services import Services
 from smartlite.domain.pipelines import MAX_DOCUMENT_BYTES
-from tests.api.pipelined import GREETING, Kitchen, a_kitchen
+from tests.api.pipelined import Kitchen, a_kitchen
+from tests.api.plain_means import GREETING
 
 AGAIN = GREETING.replace("Hello", "Hi")
 

@@ -7,7 +7,8 @@ import pytest
 
 from smartlite.api.services import Services
 from smartlite.auth.noted import Actor
-from tests.api.pipelined import ASSISTED, GREETING, Kitchen, a_kitchen
+from tests.api.pipelined import Kitchen, a_kitchen
+from tests.api.plain_means import ASSISTED, GREETING
 
 
 @pytest.fixture

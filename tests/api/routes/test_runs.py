@@ -11,7 +11,8 @@ import pytest
 
 from smartlite.api.services import Services
 from smartlite.domain.pipelines import RunState
-from tests.api.pipelined import ASSISTED, GREETING, Kitchen, a_kitchen
+from tests.api.pipelined import Kitchen, a_kitchen
+from tests.api.plain_means import ASSISTED, GREETING
 
 TWO = """name: two
 inputs:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from smartlite.api.services import Services
-from tests.api.pipelined import FIXED, Kitchen, a_kitchen
+from tests.api.pipelined import Kitchen, a_kitchen
+from tests.api.plain_means import FIXED
 
 NEW = {"url": "https://receiver.example/hook", "name": "Captions", "event_types": ["run.succeeded", "run.cancelled"]}
 

@@ -12,12 +12,13 @@ from smartlite.api.middleware.callers import CallersMiddleware
 from smartlite.api.middleware.cors import cors
 from smartlite.api.middleware.deferral import DeferralMiddleware
 from smartlite.api.middleware.failures import FailuresMiddleware
+from smartlite.api.middleware.fast_lane import FastLaneMiddleware
 from smartlite.api.middleware.headers import HeadersMiddleware
 from smartlite.api.middleware.idempotency import IdempotencyMiddleware
 from smartlite.api.middleware.identity import IdentityMiddleware
 from smartlite.api.middleware.limits import LimitsMiddleware
-from smartlite.api.middleware.metering import MeteringMiddleware
-from smartlite.api.middleware.observation import ObservationMiddleware
+from smartlite.api.middleware.metering import MeteringMiddleware, RequestRecords
+from smartlite.api.middleware.observation import AccessLog, ObservationMiddleware
 from smartlite.api.middleware.request_id import RequestIDMiddleware
 from smartlite.auth.authenticator import Authenticator
 from smartlite.auth.idempotency import IdempotencyKeeper
@@ -67,7 +68,8 @@ def middleware_stack(
 ) -> list[Middleware]:
     """Every middleware, the outermost first; ``prefixes`` are those of the API's versions.
 
-    The request id comes first, so that every answer and log line has it; observation and metering see the final
+    What is asked often and can be answered at once is answered before everything else, by the same parts. Then the
+    request id comes first, so that every answer and log line has it; observation and metering see the final
     status; headers and CORS are put on errors too; failures turns whatever is raised further in into an answer;
     what refuses requests comes last and only raises. Who asks is found out after admission, which so bounds how
     many ask the database, and before anything of the body is read; limits stand around that, to count who is
@@ -76,14 +78,19 @@ def middleware_stack(
     that is, and the body is bounded. Then comes who makes a run of a request that is to be answered later, and
     innermost what answers the few routes that are not left to FastAPI.
     """
+    log = AccessLog(prefixes, HEALTH_PATHS, settings.access_log_per_second)
     return [
-        Middleware(RequestIDMiddleware),
         Middleware(
-            ObservationMiddleware,
-            prefixes=prefixes,
-            quiet_paths=HEALTH_PATHS,
-            lines_per_second=settings.access_log_per_second,
+            FastLaneMiddleware,
+            routes=flat,
+            hosts=settings.allowed_hosts,
+            log=log,
+            authenticator=authenticator,
+            limits=limits,
+            records=None if metering is None else RequestRecords(metering.recorder, prefixes),
         ),
+        Middleware(RequestIDMiddleware),
+        Middleware(ObservationMiddleware, log=log),
         *([] if metering is None else [Middleware(MeteringMiddleware, metering=metering, prefixes=prefixes)]),
         Middleware(HeadersMiddleware),
         *cors(settings.cors_origins),

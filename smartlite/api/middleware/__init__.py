@@ -12,7 +12,7 @@ from smartlite.api.middleware.callers import CallersMiddleware
 from smartlite.api.middleware.cors import cors
 from smartlite.api.middleware.deferral import DeferralMiddleware
 from smartlite.api.middleware.failures import FailuresMiddleware
-from smartlite.api.middleware.fast_lane import FastLaneMiddleware
+from smartlite.api.middleware.fast_lane import FastLane
 from smartlite.api.middleware.headers import HeadersMiddleware
 from smartlite.api.middleware.idempotency import IdempotencyMiddleware
 from smartlite.api.middleware.identity import IdentityMiddleware
@@ -56,9 +56,29 @@ FORM_BYTES: Final = 64 * 1024
 """What a form has beside its file."""
 
 
+def access_log(settings: Settings, prefixes: Sequence[str]) -> AccessLog:
+    """The one of this process: so many lines a second, whoever writes them."""
+    return AccessLog(prefixes, HEALTH_PATHS, settings.access_log_per_second)
+
+
+def fast_lane(
+    settings: Settings,
+    prefixes: Sequence[str],
+    log: AccessLog,
+    authenticator: Authenticator | None,
+    limits: Limits | None,
+    metering: Metering | None,
+    flat: Mapping[tuple[str, str], FlatRoute],
+) -> FastLane:
+    """What answers flat routes before the stack is asked, by the same parts."""
+    records = None if metering is None else RequestRecords(metering.recorder, prefixes)
+    return FastLane(flat, settings.allowed_hosts, log, authenticator, limits, records)
+
+
 def middleware_stack(
     settings: Settings,
     prefixes: Sequence[str],
+    log: AccessLog,
     authenticator: Authenticator | None = None,
     limits: Limits | None = None,
     keeper: IdempotencyKeeper | None = None,
@@ -68,8 +88,7 @@ def middleware_stack(
 ) -> list[Middleware]:
     """Every middleware, the outermost first; ``prefixes`` are those of the API's versions.
 
-    What is asked often and can be answered at once is answered before everything else, by the same parts. Then the
-    request id comes first, so that every answer and log line has it; observation and metering see the final
+    The request id comes first, so that every answer and log line has it; observation and metering see the final
     status; headers and CORS are put on errors too; failures turns whatever is raised further in into an answer;
     what refuses requests comes last and only raises. Who asks is found out after admission, which so bounds how
     many ask the database, and before anything of the body is read; limits stand around that, to count who is
@@ -78,17 +97,7 @@ def middleware_stack(
     that is, and the body is bounded. Then comes who makes a run of a request that is to be answered later, and
     innermost what answers the few routes that are not left to FastAPI.
     """
-    log = AccessLog(prefixes, HEALTH_PATHS, settings.access_log_per_second)
     return [
-        Middleware(
-            FastLaneMiddleware,
-            routes=flat,
-            hosts=settings.allowed_hosts,
-            log=log,
-            authenticator=authenticator,
-            limits=limits,
-            records=None if metering is None else RequestRecords(metering.recorder, prefixes),
-        ),
         Middleware(RequestIDMiddleware),
         Middleware(ObservationMiddleware, log=log),
         *([] if metering is None else [Middleware(MeteringMiddleware, metering=metering, prefixes=prefixes)]),

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from smartlite.api.flat import FlatRoute
 from smartlite.api.header_index import Index, headers_of
@@ -35,18 +35,15 @@ from smartlite.errors import JournalUnavailable, SmartLiteError
 from smartlite.logging import request_id
 
 _METHOD: Final = "GET"
-_LONG_WAY: Final = (b"origin", b"content-length", b"transfer-encoding", b"expect")
+_LONG_WAY: Final = frozenset({b"origin", b"content-length", b"transfer-encoding", b"expect", b"openai-organization"})
 """Headers of requests that are more than a question."""
-_ONCE: Final = (b"host", b"authorization", b"openai-organization", b"x-request-id")
-"""Headers that mean something else where they come twice."""
 _REQUEST_ID: Final = b"x-request-id"
 
 
-class FastLaneMiddleware:
-    """Stands outside of all others.
+class FastLane:
+    """Stands in front of the app, and of what FastAPI itself puts around it.
 
     Args:
-        app: The others.
         routes: Flat ones, by method and path.
         hosts: What the gateway is called.
         log: Writes the access log.
@@ -57,7 +54,6 @@ class FastLaneMiddleware:
 
     def __init__(
         self,
-        app: ASGIApp,
         routes: Mapping[tuple[str, str], FlatRoute],
         hosts: Sequence[str],
         log: AccessLog,
@@ -65,7 +61,6 @@ class FastLaneMiddleware:
         limits: Limits | None,
         records: RequestRecords | None,
     ) -> None:
-        self._app = app
         self._routes = {
             path: route for (method, path), route in routes.items() if method == _METHOD and _is_light(route)
         }
@@ -75,31 +70,35 @@ class FastLaneMiddleware:
         self._limits = limits
         self._records = records
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> bool:
+        """Answer a request; False where nothing was done and it has to go the long way.
+
+        Args:
+            scope: The request's, with the app in it.
+            receive: Its.
+            send: Its.
+        """
         if scope["type"] != "http" or scope["method"] != _METHOD or (route := self._routes.get(scope["path"])) is None:
-            await self._app(scope, receive, send)
-            return
+            return False
         headers = headers_of(scope)
-        principal = self._principal(route, headers)
+        is_plain = len(headers) == len(scope["headers"]) and _LONG_WAY.isdisjoint(headers)
+        principal = self._principal(route, headers) if is_plain else None
         if principal is None or not self._may_record():
-            await self._app(scope, receive, send)
-            return
+            return False
         observation = begin_observation(scope)
         at = datetime.now(UTC)
         try:
             response = await route.endpoint(Request(scope, receive), scope["app"].state.services)
         except SmartLiteError:
-            await self._app(scope, receive, send)
-            return
-        taken = None if self._limits is None else self._limits.next_light(principal)
+            return False
+        taken = self._limits.next_light(principal) if self._limits is not None else None
         if self._limits is not None and not _is_written(taken):
-            await self._app(scope, receive, send)
-            return
+            return False
         scope["route"] = route
         keep_principal(scope, principal)
-        answer_headers = [*response.raw_headers, *ADDED, *times_of(observation), *(taken.headers if taken else ())]
         given = headers.get(_REQUEST_ID)
         value = id_from([given[0].decode("latin-1")] if given else ())
+        answer_headers = [*response.raw_headers, *ADDED, *times_of(observation), *(taken.headers if taken else ())]
         if not scope.get(LEFT_TO_SERVE):
             answer_headers.append((_REQUEST_ID, value.encode()))
         token = request_id.set(value)
@@ -112,18 +111,17 @@ class FastLaneMiddleware:
             self._log.write(scope, response.status_code, size_bytes, observation)
         finally:
             request_id.reset(token)
+        return True
 
     def _principal(self, route: FlatRoute, headers: Index) -> Principal | None:
-        """Who asks, where that is remembered, and the request is a plain one, and they may."""
-        if any(map(headers.__contains__, _LONG_WAY)) or any(len(headers.get(name, ())) > 1 for name in _ONCE):
-            return None
+        """Who asks, where that is remembered and they may."""
         host = headers.get(b"host")
         if host is None or not is_known(host[0].decode("latin-1"), self._hosts):
             return None
         if self._authenticator is None:
             return ANONYMOUS_ADMIN
-        authorization, organization = headers.get(b"authorization"), headers.get(b"openai-organization")
-        if authorization is None or organization is not None:
+        authorization = headers.get(b"authorization")
+        if authorization is None:
             return None
         principal = self._authenticator.known(authorization[0].decode("latin-1"))
         if principal is None or not all(covers(principal.scopes, need.scope) for need in route.needs):

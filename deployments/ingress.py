@@ -8,7 +8,6 @@ from typing import Any
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
-from deployments.answer_head import send_head_with_body
 from deployments.handles import (
     RemoteASR,
     RemoteEmbedding,
@@ -23,6 +22,7 @@ from deployments.identity import ReplicaIdentity
 from deployments.limits import open_limits
 from deployments.loopback import bind_to_loopback
 from deployments.metering import ReplicaMetering
+from deployments.own_http import answer_directly
 from deployments.pipelines import ReplicaPipelines
 from deployments.schema import migrate_when_possible
 from deployments.status import ServeStatusBoard
@@ -55,7 +55,7 @@ class IngressDeployment:
         self, handles: Mapping[str, DeploymentHandle], pipeline: DeploymentHandle, models: ModelDirectory
     ) -> None:
         bind_to_loopback()
-        send_head_with_body()
+        answer_directly(lambda: self._app)
         settings = load_settings()
         configure_logging(settings.log_level)
         # Serve makes a record of every request before it asks whether its own access log is off.
@@ -100,7 +100,8 @@ class IngressDeployment:
         )
 
     def __serve_build_asgi_app__(self) -> _App:
-        return self._begun(leave_request_id_to_serve(create_app(self._services)))
+        self._app = app = self._begun(create_app(self._services))
+        return leave_request_id_to_serve(app)
 
     def _begun(self, app: _App) -> _App:
         """The same app, whose first request (the edge's question after its health) begins what runs beside it."""

@@ -157,6 +157,8 @@ class Settings(JobSettings):
     """Least severe level that is logged."""
     access_log_per_second: Annotated[int, Field(ge=0)] = 20
     """Requests that went well and are logged, each second and ingress replica; every one that failed is."""
+    history_max_lag_s: Annotated[float, Field(ge=0)] = 10.0
+    """Seconds that requests may be missing from the history and the usage while the machine has no time to spare."""
 
     @field_validator("auth")
     @classmethod

@@ -12,12 +12,13 @@ from smartlite.api.middleware.callers import CallersMiddleware
 from smartlite.api.middleware.cors import cors
 from smartlite.api.middleware.deferral import DeferralMiddleware
 from smartlite.api.middleware.failures import FailuresMiddleware
+from smartlite.api.middleware.fast_lane import FastLane
 from smartlite.api.middleware.headers import HeadersMiddleware
 from smartlite.api.middleware.idempotency import IdempotencyMiddleware
 from smartlite.api.middleware.identity import IdentityMiddleware
 from smartlite.api.middleware.limits import LimitsMiddleware
-from smartlite.api.middleware.metering import MeteringMiddleware
-from smartlite.api.middleware.observation import ObservationMiddleware
+from smartlite.api.middleware.metering import MeteringMiddleware, RequestRecords
+from smartlite.api.middleware.observation import AccessLog, ObservationMiddleware
 from smartlite.api.middleware.request_id import RequestIDMiddleware
 from smartlite.auth.authenticator import Authenticator
 from smartlite.auth.idempotency import IdempotencyKeeper
@@ -55,9 +56,29 @@ FORM_BYTES: Final = 64 * 1024
 """What a form has beside its file."""
 
 
+def access_log(settings: Settings, prefixes: Sequence[str]) -> AccessLog:
+    """The one of this process: so many lines a second, whoever writes them."""
+    return AccessLog(prefixes, HEALTH_PATHS, settings.access_log_per_second)
+
+
+def fast_lane(
+    settings: Settings,
+    prefixes: Sequence[str],
+    log: AccessLog,
+    authenticator: Authenticator | None,
+    limits: Limits | None,
+    metering: Metering | None,
+    flat: Mapping[tuple[str, str], FlatRoute],
+) -> FastLane:
+    """What answers flat routes before the stack is asked, by the same parts."""
+    records = None if metering is None else RequestRecords(metering.recorder, prefixes)
+    return FastLane(flat, settings.allowed_hosts, log, authenticator, limits, records)
+
+
 def middleware_stack(
     settings: Settings,
     prefixes: Sequence[str],
+    log: AccessLog,
     authenticator: Authenticator | None = None,
     limits: Limits | None = None,
     keeper: IdempotencyKeeper | None = None,
@@ -78,12 +99,7 @@ def middleware_stack(
     """
     return [
         Middleware(RequestIDMiddleware),
-        Middleware(
-            ObservationMiddleware,
-            prefixes=prefixes,
-            quiet_paths=HEALTH_PATHS,
-            lines_per_second=settings.access_log_per_second,
-        ),
+        Middleware(ObservationMiddleware, log=log),
         *([] if metering is None else [Middleware(MeteringMiddleware, metering=metering, prefixes=prefixes)]),
         Middleware(HeadersMiddleware),
         *cors(settings.cors_origins),

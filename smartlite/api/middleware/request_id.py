@@ -4,6 +4,7 @@ Must not know what it is used for.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from starlette.datastructures import MutableHeaders
@@ -33,8 +34,7 @@ class RequestIDMiddleware:
             await self._app(scope, receive, send)
             return
         given = header_values(scope, _NAME)
-        # Two ids are as good as none: whoever reads the log could not tell which is meant.
-        value = given[0] if len(given) == 1 and _ALLOWED.fullmatch(given[0]) else new_id("req")
+        value = id_from(given)
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -50,6 +50,12 @@ class RequestIDMiddleware:
             await self._app(scope, receive, send if scope.get(LEFT_TO_SERVE) else send_with_id)
         finally:
             request_id.reset(token)
+
+
+def id_from(given: Sequence[str]) -> str:
+    """The id of a request, from what its headers say."""
+    # Two ids are as good as none: whoever reads the log could not tell which is meant.
+    return given[0] if len(given) == 1 and _ALLOWED.fullmatch(given[0]) else new_id("req")
 
 
 def around_serve() -> list[Middleware]:

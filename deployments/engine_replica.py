@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Generic, TypeVar
 
 from deployments.model_pool import ModelPool, OnDemand
+from deployments.model_report import ModelReport
 from smartlite.domain.models import ModelState
 from smartlite.engines.protocols import Engine
 from smartlite.errors import SmartLiteError
@@ -27,7 +28,8 @@ class EngineReplica(Generic[_E]):
     """
 
     def __init__(self, load: Callable[[], Mapping[str, _E]], on_demand: OnDemand[_E] | None = None) -> None:
-        self._pool = ModelPool(load(), on_demand)
+        self._report = ModelReport()
+        self._pool = ModelPool(load(), on_demand, self._report.tell)
         if on_demand is not None and on_demand.models:
             threading.Thread(target=_fetch, args=(on_demand,), name="fetch-models", daemon=True).start()
 
@@ -53,6 +55,7 @@ class EngineReplica(Generic[_E]):
     async def check_health(self) -> None:
         """Serve replaces the replica when this raises."""
         await self._pool.check_health()
+        self._report.repeat()
 
     def __del__(self) -> None:
         pool = getattr(self, "_pool", None)

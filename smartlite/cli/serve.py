@@ -206,7 +206,7 @@ class _Platform:
 
     def _report(self, stage: "StageStatus") -> None:
         replicas = f"{stage.replicas_ready} replica{'s' if stage.replicas_ready != 1 else ''}"
-        self._progress.ready(stage.name, replicas)
+        self._progress.ready(stage.name, "asleep until its first request" if stage.state == "asleep" else replicas)
 
     def _announce(self) -> None:
         url = f"http://{self._settings.host}:{self._settings.port}"

@@ -78,9 +78,11 @@ def serve(
         os.environ["SMARTLITE_REDIS_URL"] = redis.url  # the replicas read it, as they read everything else
     from deployments.cluster import LocalCluster  # noqa: PLC0415 - after the environment is set
     from graphs.config import platform_plan, read_serve_config  # noqa: PLC0415
+    from graphs.scaling import check_scaling  # noqa: PLC0415
 
     catalog = load_catalog(settings.catalog)
     document = read_serve_config(config, catalog)
+    check_scaling(document, settings)
     check_ports_free(ports_to_take(settings))
     progress = Progress()
     _open_identity(settings, progress)

@@ -7,6 +7,7 @@ import sys
 import wave
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import Event
 from typing import Any, Final
 
@@ -26,11 +27,14 @@ _SOON: Final = {
     "target_ongoing_requests": 2,
 }
 """Scaling within seconds; in earnest the delays are tens of seconds, see docs/deployment.md."""
+_BY_REQUESTS: Final = {**_SOON, "policy": {"policy_function": "deployments.scaling:follow_requests"}}
 _DEPLOYMENTS: Final[dict[str, dict[str, Any]]] = {
-    "ingress": {"num_replicas": 2},
+    "ingress": {"autoscaling_config": {**_SOON, "min_replicas": 2, "max_replicas": 3, "target_ongoing_requests": 3}},
     "pipeline": {"num_replicas": 1},
-    "asr": {"autoscaling_config": {**_SOON, "min_replicas": 0, "max_replicas": 1, "downscale_to_zero_delay_s": 3}},
-    "llm": {"autoscaling_config": {**_SOON, "min_replicas": 1, "max_replicas": 2}},
+    "asr": {
+        "autoscaling_config": {**_BY_REQUESTS, "min_replicas": 0, "max_replicas": 1, "downscale_to_zero_delay_s": 3}
+    },
+    "llm": {"autoscaling_config": {**_BY_REQUESTS, "min_replicas": 1, "max_replicas": 2}},
     "tts": {"num_replicas": 2},
 }
 _ASK: Final = """
@@ -158,24 +162,43 @@ def test_a_model_that_sleeps_wakes_for_its_first_request_and_goes_to_sleep_again
     eventually(lambda: state(client, "fake-asr") == "available", 10, "its model available again")
 
 
-def test_a_second_replica_comes_with_the_load_and_goes_with_it(elastic: RunningPlatform) -> None:
+@contextmanager
+def chats(platform: RunningPlatform, count: int) -> Iterator[None]:
+    """So many at once, one after the other, each over a connection of its own; all are answered."""
     is_over = Event()
 
     def chat() -> set[int]:
         statuses = set()
-        with httpx.Client(base_url=elastic.url, trust_env=False, timeout=60) as client:
-            while not is_over.is_set():
-                statuses.add(client.post("/v1/chat/completions", json=_CHAT).status_code)
+        while not is_over.is_set():
+            answer = httpx.post(f"{platform.url}/v1/chat/completions", json=_CHAT, trust_env=False, timeout=60)
+            statuses.add(answer.status_code)
         return statuses
 
-    with ThreadPoolExecutor(4) as pool:
-        chats = [pool.submit(chat) for _ in range(4)]
+    with ThreadPoolExecutor(count) as pool:
+        asked = [pool.submit(chat) for _ in range(count)]
         try:
-            eventually(lambda: stage(elastic, "llm").get("replicas_ready") == 2, 30, "two replicas of llm")
+            yield
         finally:
             is_over.set()
-        assert [each.result() for each in chats] == [{200}] * 4
+        assert [each.result() for each in asked] == [{200}] * count
+
+
+def replicas_at_the_edge(platform: RunningPlatform) -> int:
+    """Ingress replicas that requests may go to."""
+    return int(httpx.get(f"{platform.stats_url}/replicas", trust_env=False, timeout=5).text)
+
+
+def test_a_second_replica_comes_with_the_load_and_goes_with_it(elastic: RunningPlatform) -> None:
+    with chats(elastic, 4):
+        eventually(lambda: stage(elastic, "llm").get("replicas_ready") == 2, 30, "two replicas of llm")
     eventually(lambda: stage(elastic, "llm").get("replicas_ready") == 1, 30, "one replica of llm")
+
+
+def test_a_further_gateway_is_found_by_the_edge_and_leaves_without_a_failure(elastic: RunningPlatform) -> None:
+    with chats(elastic, 10):
+        eventually(lambda: replicas_at_the_edge(elastic) == 3, 40, "three ingress replicas")
+    with chats(elastic, 1):
+        eventually(lambda: replicas_at_the_edge(elastic) == 2, 40, "two ingress replicas")
 
 
 def test_two_voices_asked_for_in_turns_are_each_loaded_by_one_replica(

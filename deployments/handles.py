@@ -18,7 +18,7 @@ from ray.serve.handle import DeploymentHandle
 
 from deployments.metrics import observe
 from deployments.presence import Presence
-from deployments.waking import Waking
+from deployments.waking import StillWaking, Waking
 from smartlite.config import Settings
 from smartlite.domain.asr import TranscribeRequest, TranscriptEvent
 from smartlite.domain.embedding import EmbeddingEvent, EmbedRequest
@@ -30,6 +30,7 @@ from smartlite.errors import (
     DeadlineExceeded,
     EngineFailed,
     ModelNotFound,
+    ModelNotReady,
     Overloaded,
     ReplicaLost,
     SmartLiteError,
@@ -108,6 +109,13 @@ class RemoteStage:
                 except StopAsyncIteration:
                     ended, outcome = True, "ok"
                     return
+                except StillWaking:
+                    outcome = ModelNotReady.code
+                    raise ModelNotReady(
+                        f"The {self._name} stage slept and is starting, which takes longer than "
+                        f"{self._waking.wake_timeout_s:g} s. Try again shortly.",
+                        "model",
+                    ) from None
                 except TimeoutError:
                     outcome = DeadlineExceeded.code
                     raise DeadlineExceeded(f"The {self._name} stage did not answer within {timeout_s:g} s.") from None

@@ -44,10 +44,15 @@ class Presence:
         return await self._ask(_AGE_S)
 
     async def is_waking(self, deployment: str | None = None) -> bool:
-        """Whether a deployment, or any where none is named, has no replica yet and gets one for the asking."""
+        """Whether a deployment has no replica yet and gets one for the asking; where none is named, whether any does.
+
+        One that sleeps wakes for whoever asks it, but not for those who ask others.
+        """
         may_sleep = not self._stages or any(stage.may_sleep for stage in self._stages)
         stages = await self._ask(_AGE_S if may_sleep else _SLEEPLESS_AGE_S)
-        return any(stage.state in {"asleep", "waking"} for stage in stages if deployment in {None, stage.name})
+        if deployment is None:
+            return any(stage.state == "waking" for stage in stages)
+        return any(stage.state in {"asleep", "waking"} for stage in stages if stage.name == deployment)
 
     async def _ask(self, age_s: float) -> tuple[StageStatus, ...]:
         """What was told at most so many seconds ago; it is asked in a thread because Serve's call blocks."""

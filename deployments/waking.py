@@ -9,8 +9,6 @@ from contextlib import AbstractAsyncContextManager, suppress
 from types import TracebackType
 from typing import Final, Protocol
 
-from smartlite.errors import ModelNotReady
-
 _LATE_S: Final = 1.0
 """After so long it is looked whether a deployment sleeps, and as often again while it wakes."""
 
@@ -19,8 +17,12 @@ class WhoWakes(Protocol):
     """Tells who wakes."""
 
     async def is_waking(self, deployment: str | None = None) -> bool:
-        """Whether a deployment, or any where none is named, has no replica yet and gets one for the asking."""
+        """Whether a deployment has no replica yet and gets one for the asking; none named: whether any does."""
         ...
+
+
+class StillWaking(TimeoutError):
+    """A deployment that slept has no replica in time."""
 
 
 class Waking:
@@ -41,8 +43,8 @@ class Waking:
         """As ``asyncio.timeout``; the time starts anew when a deployment that slept is awake.
 
         Raises:
-            TimeoutError: The time is up.
-            ModelNotReady: 503, the deployment slept and still has no replica.
+            StillWaking: The deployment slept and has no replica yet.
+            TimeoutError: It has, and the time is up.
         """
         if self.presence is None:
             return asyncio.timeout(timeout_s)
@@ -79,11 +81,7 @@ class _Wait:
             await self._limit.__aexit__(kind, error, traceback)
         except TimeoutError:
             if self._is_waking:
-                raise ModelNotReady(
-                    f"The {self._deployment} stage had no replica and is starting one, which is not ready after "
-                    f"{self._wake_timeout_s:g} s. Try again shortly.",
-                    "model",
-                ) from None
+                raise StillWaking from None
             raise
 
     def _look(self) -> None:
@@ -91,13 +89,12 @@ class _Wait:
 
     async def _follow(self) -> None:
         until = self._loop.time() - _LATE_S + self._wake_timeout_s
-        while await self._presence.is_waking(None if self._of_any else self._deployment):
-            self._is_waking = True
-            self._put_off(until)
+        while True:
+            is_waking = await self._presence.is_waking(None if self._of_any else self._deployment)
+            if is_waking != self._is_waking:
+                self._is_waking = is_waking
+                self._put_off(until if is_waking else self._loop.time() + self._timeout_s)
             await asyncio.sleep(_LATE_S)
-        if self._is_waking:
-            self._is_waking = False
-            self._put_off(self._loop.time() + self._timeout_s)
 
     def _put_off(self, until: float) -> None:
         with suppress(RuntimeError):  # the time is up already

@@ -9,7 +9,9 @@ import pytest
 from ray.exceptions import ActorDiedError, RayTaskError
 from ray.serve.exceptions import BackPressureError, RayServeException
 
+from deployments import waking
 from deployments.handles import RemoteStage, RemoteTTS, Route, open_routes
+from deployments.waking import Waking
 from smartlite.config import Settings
 from smartlite.domain.models import ModelDirectory, ServedModel
 from smartlite.domain.tts import SpeakRequest, SynthesizeOptions
@@ -18,6 +20,7 @@ from smartlite.errors import (
     DeadlineExceeded,
     EngineFailed,
     ModelNotFound,
+    ModelNotReady,
     Overloaded,
     ReplicaLost,
     SmartLiteError,
@@ -228,3 +231,18 @@ async def test_requests_for_a_model_on_demand_go_where_it_is_loaded() -> None:
         request = SpeakRequest("Hi", model, SynthesizeOptions("a"), "wav")
         assert [event async for event in tts.speak(request)]
         assert LAST[-1].model == preferred
+
+
+async def test_a_request_whose_deployment_does_not_wake_in_time_is_cancelled_and_told_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Asleep:
+        async def is_waking(self, _deployment: str | None = None) -> bool:
+            return True
+
+    monkeypatch.setattr(waking, "_LATE_S", 0.01)
+    remote = RemoteStage(Handle(...), "asr", 60, 60, Waking(Asleep(), 0.05))  # type: ignore[arg-type]
+    with pytest.raises(ModelNotReady, match=r"slept and is starting, which takes longer than 0\.05 s"):
+        await drain(remote)
+    assert LAST[-1].response is not None
+    assert LAST[-1].response.cancelled

@@ -1,5 +1,6 @@
 """What the controller tells of a deployment, and how often it is asked."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from ray.exceptions import RaySystemError
 
 from deployments import presence
 from deployments.presence import Presence, describe
-from smartlite.domain.stages import StageStatus
+from smartlite.domain.stages import StageState, StageStatus
 
 ASLEEP = StageStatus("asr", "asleep", "", 0, 0, may_sleep=True)
 AWAKE = StageStatus("llm", "ready", "", 1, 1)
@@ -69,7 +70,15 @@ def open_presence(controller: Controller, monkeypatch: pytest.MonkeyPatch) -> Pr
 
 async def test_one_deployment_that_sleeps_is_found_among_others(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = open_presence(Controller(ASLEEP, AWAKE), monkeypatch)
-    assert (await asked.is_waking("asr"), await asked.is_waking("llm"), await asked.is_waking()) == (True, False, True)
+    assert (await asked.is_waking("asr"), await asked.is_waking("llm")) == (True, False)
+
+
+@pytest.mark.parametrize(("state", "wakes"), [("asleep", False), ("waking", True)])
+async def test_one_that_goes_on_sleeping_is_no_reason_to_wait_for_another(
+    monkeypatch: pytest.MonkeyPatch, state: StageState, wakes: bool
+) -> None:
+    asked = open_presence(Controller(replace(ASLEEP, state=state), AWAKE), monkeypatch)
+    assert await asked.is_waking() is wakes
 
 
 async def test_where_nobody_may_sleep_the_controller_is_hardly_ever_asked(monkeypatch: pytest.MonkeyPatch) -> None:

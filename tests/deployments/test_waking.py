@@ -1,13 +1,15 @@
 """Waits for deployments that may sleep: no longer than asked where they are awake, longer where they wake."""
 
 import asyncio
+from typing import Final
 
 import pytest
 
 from deployments import waking
-from deployments.waking import Waking
-from smartlite.errors import ModelNotReady
-from tests.deployments.test_model_pool import until
+from deployments.waking import StillWaking, Waking
+
+DEADLINE_S: Final = 0.5
+"""Within it there are many looks, also on a busy machine."""
 
 
 class Sleeper:
@@ -16,10 +18,12 @@ class Sleeper:
     def __init__(self, looks: int | None) -> None:
         self.looks = looks
         self.asked: list[str | None] = []
+        self.awake_until = 0
+        """So many looks find it awake before it sleeps."""
 
     async def is_waking(self, deployment: str | None = None) -> bool:
         self.asked.append(deployment)
-        return self.looks is None or len(self.asked) <= self.looks
+        return len(self.asked) > self.awake_until and (self.looks is None or len(self.asked) <= self.looks)
 
 
 @pytest.fixture(autouse=True)
@@ -48,27 +52,35 @@ async def test_without_anybody_to_ask_a_wait_is_a_plain_one() -> None:
 
 async def test_a_deployment_that_wakes_is_waited_for_beyond_the_deadline_of_its_first_word() -> None:
     sleeper = Sleeper(None)
-    async with Waking(sleeper, 60).timeout(0.05, "asr"):
-        await until(lambda: len(sleeper.asked) == 20)  # a look every 10 ms
+    async with Waking(sleeper, 60).timeout(DEADLINE_S, "asr"):
+        await asyncio.sleep(2 * DEADLINE_S)
 
 
 async def test_one_that_has_woken_has_the_whole_time_for_its_first_word_and_no_more() -> None:
     sleeper = Sleeper(3)
-    with pytest.raises(TimeoutError):
+    with pytest.raises(TimeoutError) as caught:
         async with Waking(sleeper, 60).timeout(0.05, "asr"):
             await asyncio.Event().wait()
-    assert len(sleeper.asked) == 4
+    assert type(caught.value) is TimeoutError
+    assert len(sleeper.asked) > 4
 
 
-async def test_one_that_does_not_wake_in_time_is_said_to_be_loading() -> None:
-    with pytest.raises(ModelNotReady, match=r"asr stage .* not ready after 0\.1 s"):
+async def test_one_that_does_not_wake_in_time_is_told_from_one_that_is_silent() -> None:
+    with pytest.raises(StillWaking):
         async with Waking(Sleeper(None), 0.1).timeout(60, "asr"):
             await asyncio.Event().wait()
 
 
+async def test_one_that_goes_to_sleep_while_it_is_waited_for_is_waited_for_longer() -> None:
+    sleeper = Sleeper(None)
+    sleeper.awake_until = 2
+    async with Waking(sleeper, 60).timeout(DEADLINE_S, "asr"):
+        await asyncio.sleep(2 * DEADLINE_S)
+
+
 async def test_whoever_calls_others_waits_for_any_that_wakes() -> None:
     sleeper = Sleeper(None)
-    with pytest.raises(ModelNotReady):
+    with pytest.raises(StillWaking):
         async with Waking(sleeper, 0.05, of_any=True).timeout(60, "pipeline"):
             await asyncio.Event().wait()
     assert set(sleeper.asked) == {None}

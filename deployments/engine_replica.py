@@ -2,11 +2,13 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Generic, TypeVar
 
 from deployments.model_pool import ModelPool, OnDemand
+from deployments.model_report import ModelReport
+from deployments.scaling import AT_WORK
 from smartlite.domain.models import ModelState
 from smartlite.engines.protocols import Engine
 from smartlite.errors import SmartLiteError
@@ -27,11 +29,14 @@ class EngineReplica(Generic[_E]):
     """
 
     def __init__(self, load: Callable[[], Mapping[str, _E]], on_demand: OnDemand[_E] | None = None) -> None:
-        self._pool = ModelPool(load(), on_demand)
+        self._at_work = 0
+        self._report = ModelReport()
+        self._pool = ModelPool(load(), on_demand, self._report.tell)
         if on_demand is not None and on_demand.models:
             threading.Thread(target=_fetch, args=(on_demand,), name="fetch-models", daemon=True).start()
 
-    def engine(self, model: str) -> AbstractAsyncContextManager[_E]:
+    @asynccontextmanager
+    async def engine(self, model: str) -> AsyncIterator[_E]:
         """Lend the engine of a model: ``async with self.engine(request.model) as engine``.
 
         Raises:
@@ -39,12 +44,21 @@ class EngineReplica(Generic[_E]):
             ModelNotReady: 503, it could not be loaded for now.
             EngineFailed: 500, it cannot be loaded.
         """
-        return self._pool.lend(model)
+        self._at_work += 1
+        try:
+            async with self._pool.lend(model) as engine:
+                yield engine
+        finally:
+            self._at_work -= 1
 
     @property
     def kept_engines(self) -> Mapping[str, _E]:
         """Those that are there from the start."""
         return self._pool.kept
+
+    async def record_autoscaling_stats(self) -> dict[str, float]:
+        """Serve asks this where the deployment is scaled automatically; see ``deployments.scaling``."""
+        return {AT_WORK: float(self._at_work)}
 
     async def model_states(self) -> dict[str, ModelState]:
         """The state of every model of this replica, from memory."""
@@ -53,6 +67,7 @@ class EngineReplica(Generic[_E]):
     async def check_health(self) -> None:
         """Serve replaces the replica when this raises."""
         await self._pool.check_health()
+        self._report.repeat()
 
     def __del__(self) -> None:
         pool = getattr(self, "_pool", None)

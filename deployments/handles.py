@@ -17,17 +17,20 @@ from ray.serve.exceptions import BackPressureError, RayServeException
 from ray.serve.handle import DeploymentHandle
 
 from deployments.metrics import observe
+from deployments.presence import Presence
+from deployments.waking import StillWaking, Waking
 from smartlite.config import Settings
 from smartlite.domain.asr import TranscribeRequest, TranscriptEvent
 from smartlite.domain.embedding import EmbeddingEvent, EmbedRequest
 from smartlite.domain.llm import ChatEvent, ChatRequest
-from smartlite.domain.models import ModelDirectory, ModelState, Voice
+from smartlite.domain.models import ModelDirectory, ModelState, ServedModel, Voice
 from smartlite.domain.pipeline import TurnEvent, VoiceTurnRequest
 from smartlite.domain.tts import SpeakRequest, SpeechEvent
 from smartlite.errors import (
     DeadlineExceeded,
     EngineFailed,
     ModelNotFound,
+    ModelNotReady,
     Overloaded,
     ReplicaLost,
     SmartLiteError,
@@ -40,17 +43,38 @@ _logger = logging.getLogger(__name__)
 _BY_REFERENCE_BYTES: Final = 1024 * 1024
 """Larger requests go through the object store: Serve's gRPC carries at most 4 MiB (measured: 5 MiB fails)."""
 
+_TURN_WAKE_TIMEOUT_S: Final = 3600.0
+"""The pipeline's own waits for its stages end first, and it says for which."""
+
 
 class RemoteStage:
     """Streams a method of a deployment, with deadlines, cancellation and our errors."""
 
-    def __init__(self, handle: DeploymentHandle, name: str, first_event_timeout_s: float, next_event_timeout_s: float):
+    def __init__(
+        self,
+        handle: DeploymentHandle,
+        name: str,
+        first_event_timeout_s: float,
+        next_event_timeout_s: float,
+        waking: Waking | None = None,
+    ) -> None:
         self._handle = handle
         self._small = handle.options(stream=True)
         self._large = handle.options(stream=True, _by_reference=True)
         self._name = name
         self._first_event_timeout_s = first_event_timeout_s
         self._next_event_timeout_s = next_event_timeout_s
+        self._waking = waking or Waking()
+
+    def preferring(self, model: str) -> "RemoteStage":
+        """The same deployment, at which requests go to a replica that has a model loaded, where one is free."""
+        return RemoteStage(
+            self._handle.options(multiplexed_model_id=model),
+            self._name,
+            self._first_event_timeout_s,
+            self._next_event_timeout_s,
+            self._waking,
+        )
 
     async def stream(
         self, method: str, request: object, size_bytes: int = 0, load_s: float = 0.0
@@ -67,6 +91,7 @@ class RemoteStage:
             Overloaded: 429, the deployment's queue is full.
             ReplicaLost: 503, the replica ended while it worked.
             Unavailable: 503, no replica can take the request.
+            ModelNotReady: 503, the deployment slept, and has no replica yet.
             DeadlineExceeded: 504, the stage was silent for too long.
             SmartLiteError: What the method raised.
         """
@@ -79,11 +104,18 @@ class RemoteStage:
         try:
             while True:
                 try:
-                    async with asyncio.timeout(timeout_s):
+                    async with self._waking.timeout(timeout_s, self._name):
                         event = await anext(response)
                 except StopAsyncIteration:
                     ended, outcome = True, "ok"
                     return
+                except StillWaking:
+                    outcome = ModelNotReady.code
+                    raise ModelNotReady(
+                        f"The {self._name} stage slept and is starting, which takes longer than "
+                        f"{self._waking.wake_timeout_s:g} s. Try again shortly.",
+                        "model",
+                    ) from None
                 except TimeoutError:
                     outcome = DeadlineExceeded.code
                     raise DeadlineExceeded(f"The {self._name} stage did not answer within {timeout_s:g} s.") from None
@@ -101,6 +133,19 @@ class RemoteStage:
                 response.cancel()
             outcome = "cancelled" if outcome == "streaming" else outcome
             observe(STAGE_SECONDS, time.monotonic() - began, stage=self._name, outcome=outcome)
+
+    async def wake(self, timeout_s: float) -> None:
+        """Wait until some replica answers; one is started where there is none.
+
+        Raises:
+            Unavailable: 503, none did in time.
+        """
+        response = self._handle.model_states.remote()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await response
+        except (TimeoutError, RayError, RayServeException, grpc.RpcError) as error:
+            raise Unavailable(f"The {self._name} stage did not wake: {type(error).__name__}.") from None
 
     async def model_states(self, timeout_s: float) -> Sequence[Mapping[str, ModelState]]:
         """What every replica says of its models. Passes by the queue, so that a busy replica answers too.
@@ -157,17 +202,20 @@ class Route:
 def open_stages(handles: Mapping[str, DeploymentHandle], settings: Settings) -> dict[str, RemoteStage]:
     """The deployments behind handles, by name."""
     waits = (settings.first_event_timeout_s, settings.next_event_timeout_s)
-    return {name: RemoteStage(handle, name, *waits) for name, handle in handles.items()}
+    applications = {handle.app_name for handle in handles.values()}
+    waking = {each: Waking(Presence(each), settings.model_load_timeout_s) for each in applications}
+    return {name: RemoteStage(handle, name, *waits, waking[handle.app_name]) for name, handle in handles.items()}
 
 
 def open_routes(stages: Mapping[str, RemoteStage], models: ModelDirectory, settings: Settings) -> dict[str, Route]:
     """The way to every served model, by its id."""
-    return {
-        model.id: Route(
-            stages[model.deployment or model.task], settings.model_load_timeout_s if model.load == "on_demand" else 0.0
-        )
-        for model in models.models
-    }
+    return {model.id: _open_route(stages[model.deployment or model.task], model, settings) for model in models.models}
+
+
+def _open_route(stage: RemoteStage, model: ServedModel, settings: Settings) -> Route:
+    if model.load == "on_demand":
+        return Route(stage.preferring(model.id), settings.model_load_timeout_s)
+    return Route(stage, 0.0)
 
 
 class RemoteModels:
@@ -222,7 +270,14 @@ class RemoteTTS(RemoteModels):
 
 
 class RemotePipeline(RemoteStage):
-    """PipelineStage behind a handle."""
+    """PipelineStage behind a handle; what it waits for may be any stage that wakes."""
+
+    def __init__(
+        self, handle: DeploymentHandle, name: str, first_event_timeout_s: float, next_event_timeout_s: float
+    ) -> None:
+        presence = Presence(handle.app_name)
+        waking = Waking(presence, _TURN_WAKE_TIMEOUT_S, of_any=True)
+        super().__init__(handle, name, first_event_timeout_s, next_event_timeout_s, waking)
 
     def run_turn(self, request: VoiceTurnRequest) -> AsyncGenerator[TurnEvent, None]:
         """See PipelineStage."""

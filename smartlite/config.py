@@ -110,8 +110,8 @@ class Settings(JobSettings):
     next_event_timeout_s: Annotated[float, Field(gt=0)] = 60.0
     """Longest silence of a stage that has begun to answer, in seconds."""
     model_load_timeout_s: Annotated[float, Field(gt=0)] = 300.0
-    """Longest wait of a request for a model that is loaded on demand, its download included, in seconds;
-    the load goes on, and a later request finds it done."""
+    """Longest wait of a request for a model that is loaded on demand, its download included, or for the
+    first replica of a deployment that sleeps, in seconds; the load goes on, and a later request finds it done."""
 
     rate_limit_requests_per_minute: Annotated[int, Field(ge=0)] = 600
     """Requests that one API key may send in a minute; like all of these limits, 0 is none, and

@@ -9,7 +9,9 @@ import pytest
 from ray.exceptions import ActorDiedError, RayTaskError
 from ray.serve.exceptions import BackPressureError, RayServeException
 
+from deployments import waking
 from deployments.handles import RemoteStage, RemoteTTS, Route, open_routes
+from deployments.waking import Waking
 from smartlite.config import Settings
 from smartlite.domain.models import ModelDirectory, ServedModel
 from smartlite.domain.tts import SpeakRequest, SynthesizeOptions
@@ -18,6 +20,7 @@ from smartlite.errors import (
     DeadlineExceeded,
     EngineFailed,
     ModelNotFound,
+    ModelNotReady,
     Overloaded,
     ReplicaLost,
     SmartLiteError,
@@ -64,11 +67,13 @@ class Handle:
         self.options_asked: list[dict[str, object]] = []
         self.response: Response | None = None
         self.by_reference = False
+        self.model: object = None
 
     def options(self, **options: object) -> "Handle":
         twin = Handle(*self.events)
         twin.by_reference = bool(options.get("_by_reference"))
         twin.response = self.response
+        twin.model = options.get("multiplexed_model_id", self.model)
         return twin
 
     @property
@@ -193,7 +198,8 @@ def test_every_model_has_a_route_to_the_deployment_that_runs_it() -> None:
     settings = Settings(model_load_timeout_s=7)
     stages = {"tts": stage(), "tts-late": stage()}
     routes = open_routes(stages, MODELS, settings)
-    assert routes == {"plain": Route(stages["tts"], 0.0), "late": Route(stages["tts-late"], 7.0)}
+    assert routes["plain"] == Route(stages["tts"], 0.0)
+    assert routes["late"].load_s == 7.0
 
 
 async def test_a_request_goes_to_the_deployment_of_its_model() -> None:
@@ -216,3 +222,27 @@ async def test_replicas_that_do_not_tell_of_their_models_are_unavailable(failure
 async def test_every_replica_tells_of_its_models() -> None:
     told = await stage({"late": "loaded"}, {"late": "available"}).model_states(1)
     assert list(told) == [{"late": "loaded"}, {"late": "available"}]
+
+
+async def test_requests_for_a_model_on_demand_go_where_it_is_loaded() -> None:
+    stages = {"tts": stage("from tts"), "tts-late": stage("from tts-late")}
+    tts = RemoteTTS(open_routes(stages, MODELS, Settings()))
+    for model, preferred in (("plain", None), ("late", "late")):
+        request = SpeakRequest("Hi", model, SynthesizeOptions("a"), "wav")
+        assert [event async for event in tts.speak(request)]
+        assert LAST[-1].model == preferred
+
+
+async def test_a_request_whose_deployment_does_not_wake_in_time_is_cancelled_and_told_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Asleep:
+        async def is_waking(self, _deployment: str | None = None) -> bool:
+            return True
+
+    monkeypatch.setattr(waking, "_LATE_S", 0.01)
+    remote = RemoteStage(Handle(...), "asr", 60, 60, Waking(Asleep(), 0.05))  # type: ignore[arg-type]
+    with pytest.raises(ModelNotReady, match=r"slept and is starting, which takes longer than 0\.05 s"):
+        await drain(remote)
+    assert LAST[-1].response is not None
+    assert LAST[-1].response.cancelled

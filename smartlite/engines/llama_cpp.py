@@ -14,11 +14,11 @@ from smartlite.domain.models import ModelFiles
 from smartlite.engines.constrained_answer import ConstrainedAnswer
 from smartlite.engines.gguf import find_gguf, read_gguf_header
 from smartlite.engines.llama_cpp_answer import LIBRARY_ERRORS, Answer
-from smartlite.engines.llama_cpp_request import check_request, request_body
+from smartlite.engines.llama_cpp_request import check_request, estimated_prompt, needed_tokens, request_body
 from smartlite.engines.llama_cpp_server import LlamaCppOptions, open_server
 from smartlite.engines.protocols import EngineOptions
-from smartlite.engines.slots import Slots
 from smartlite.engines.special_tokens import SpecialTokenGuard
+from smartlite.engines.token_budget import TokenBudget
 from smartlite.engines.tool_calling import prepare
 from smartlite.errors import ConfigurationError, EngineFailed, ModelNotReady
 
@@ -46,7 +46,9 @@ class LlamaCpp:
         self._closing = threading.Event()
         self._vocabulary_size = 0
         # Ours, since a request that waits inside the library cannot be cancelled.
-        self._slots = Slots(options.parallel, options.max_waiting, files.id)
+        self._budget = TokenBudget(
+            options.parallel, options.context_tokens, options.max_waiting, options.wait_timeout_s, files.id
+        )
 
     def start(self) -> None:
         """Load the model and answer once; the contract of Engine."""
@@ -77,15 +79,21 @@ class LlamaCpp:
             if constrained
             else self._prepare(messages, options)
         )
-        slots = await self._slots.take()
-        answer = Answer(asyncio.get_running_loop(), self._closing, self._options.context_tokens, options.top_logprobs)
+        share = await self._budget.take(needed_tokens(body, estimated_prompt(body), self._options))
+        answer = Answer(
+            asyncio.get_running_loop(),
+            self._closing,
+            self._options.context_tokens,
+            options.top_logprobs,
+            lambda counted: share.needs(needed_tokens(body, counted, self._options)),
+        )
         try:
             work = workers.submit(answer.run, server, body)
         except RuntimeError as error:  # closed while we waited
-            slots.release()
+            share.give_back()
             raise ModelNotReady(f"The model '{self._files.id}' is not loaded.") from error
-        # The slot is free when the library has let go of the request, not when its caller has.
-        work.add_done_callback(lambda _: answer.call_in_loop(slots.release))
+        # There is room again when the library has let go of the request, not when its caller has.
+        work.add_done_callback(lambda _: answer.call_in_loop(share.give_back))
         try:
             while True:
                 for event in reader.read(await answer.next_event(self._options.silence_timeout_s)):

@@ -6,6 +6,7 @@ Must not know threads, nor how answers are read.
 from collections.abc import Iterable
 from typing import Any, Final
 
+from smartlite.domain.conversations import estimated_tokens
 from smartlite.domain.llm import ChatOptions, Message
 from smartlite.engines.llama_cpp_server import LlamaCppOptions
 from smartlite.engines.tool_calling import Conversation
@@ -58,8 +59,9 @@ def request_body(conversation: Conversation, options: ChatOptions, engine: Llama
         "seed": _RANDOM_SEED if seed is None else seed % _RANDOM_SEED,
         "cache_prompt": seed is None,
     }
-    if options.max_tokens is not None:
-        body["max_tokens"] = options.max_tokens
+    answer_tokens = options.max_tokens or _answer_tokens(estimated_prompt(body), engine)
+    if answer_tokens is not None:
+        body["max_tokens"] = answer_tokens
     if options.logprobs and not calls:
         # With 0 the library gives none at all, not even of the tokens themselves.
         body |= {"logprobs": True, "top_logprobs": max(1, options.top_logprobs)}
@@ -68,6 +70,24 @@ def request_body(conversation: Conversation, options: ChatOptions, engine: Llama
         # understand and allows a fence of Markdown around the answer. llguidance has its own, and says what it refuses.
         body["grammar"] = "%llguidance {}\n" + conversation.grammar
     return body
+
+
+def estimated_prompt(body: dict[str, Any]) -> int:
+    """How many tokens the messages of a body may be, rather too many: the library counts, once it has begun."""
+    return sum(estimated_tokens(message["content"]) for message in body["messages"])
+
+
+def needed_tokens(body: dict[str, Any], prompt_tokens: int, engine: LlamaCppOptions) -> int:
+    """What prompt and answer of a body take of the context at the most."""
+    limit = engine.request_context_tokens
+    answer_tokens: int = body.get("max_tokens", limit)
+    return min(limit, prompt_tokens + answer_tokens)
+
+
+def _answer_tokens(prompt_tokens: int, engine: LlamaCppOptions) -> int | None:
+    """The bound of an answer whose request has none, so that it does not take the room of several."""
+    share = engine.share_tokens
+    return max(share - prompt_tokens, share // 2) if engine.request_context_tokens > share else None
 
 
 def _check_unicode(param: str, texts: Iterable[str]) -> None:

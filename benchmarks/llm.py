@@ -16,6 +16,7 @@ from benchmarks import prefixes
 from benchmarks.client import Answer, Gateway, Messages
 from benchmarks.in_process import InProcess
 from benchmarks.measure import Goal, Row, Sample, ratio_row, rounds_of, value_row
+from benchmarks.processes import PlatformProcesses
 from benchmarks.target import Target, read_engine
 
 _AT_ONCE: Final = (1, 8)
@@ -43,10 +44,16 @@ class _Round:
     answers: list[Answer]
     seconds: float
     """Until the last one's end."""
+    cpu_s: float
+    """Processor time of the process or processes that answered."""
 
     @property
     def tokens_per_s(self) -> float:
         return sum(answer.tokens for answer in self.answers) / self.seconds
+
+    @property
+    def cpu_ms_per_token(self) -> float:
+        return 1000 * self.cpu_s / sum(answer.tokens for answer in self.answers)
 
     @property
     def first_token_s(self) -> float:
@@ -65,7 +72,7 @@ def measure(target: Target) -> list[Row]:
             sides = {
                 "xllamacpp": partial(_alone, bare, count),
                 "our engine": partial(_alone, engine, count),
-                "platform": partial(_through, gateways, model),
+                "platform": partial(_through, gateways, target.processes, model),
             }
             found = rounds_of(target.runs, sides)
         for name in ("xllamacpp", "our engine"):
@@ -76,17 +83,18 @@ def measure(target: Target) -> list[Row]:
 
 def _alone(engine: InProcess, count: int) -> _Round:
     found = engine.ask(at_once=[{"messages": _messages(number), **_ASKED} for number in range(count)])
-    return _Round([Answer(**answer) for answer in found["answers"]], found["seconds"])
+    return _Round([Answer(**answer) for answer in found["answers"]], found["seconds"], found["cpu_s"])
 
 
-def _through(gateways: list[Gateway], model: str) -> _Round:
+def _through(gateways: list[Gateway], processes: PlatformProcesses, model: str) -> _Round:
     def ask(number: int) -> Answer:
         return gateways[number].stream_chat(model, _messages(number), **_ASKED)
 
-    with ThreadPoolExecutor(len(gateways)) as callers:
+    with ThreadPoolExecutor(len(gateways)) as callers, processes.counting_cpu() as cpu:
         began = time.perf_counter()
         answers = list(callers.map(ask, range(len(gateways))))
-        return _Round(answers, time.perf_counter() - began)
+        seconds = time.perf_counter() - began
+    return _Round(answers, seconds, cpu[0])
 
 
 def _messages(number: int) -> Messages:
@@ -111,6 +119,11 @@ def _rows(what: str, theirs: list[_Round], ours: list[_Round], is_judged: bool) 
             f"{what}, first token (mean of those at once)",
             _sample(theirs, lambda found: found.first_token_s, "s"),
             _sample(ours, lambda found: found.first_token_s, "s"),
+        ),
+        ratio_row(
+            f"{what}, processor time of a token, its part of the prompt included",
+            _sample(theirs, lambda found: found.cpu_ms_per_token, "ms"),
+            _sample(ours, lambda found: found.cpu_ms_per_token, "ms"),
         ),
         value_row(f"{what}, first token later by", Sample(later, "ms"), _LATER_GOAL if is_judged else None),
     ]

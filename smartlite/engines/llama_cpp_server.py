@@ -35,8 +35,8 @@ class LlamaCppOptions(EngineOptions):
     """Requests computed at once in shared batches. More wait their turn."""
     max_waiting: int = Field(default=64, ge=0)
     """Requests that may wait for their turn; the next is refused with 429."""
-    wait_timeout_s: float = Field(default=60.0, gt=0.0)
-    """Longest wait for one's turn in seconds; then 429."""
+    wait_timeout_s: float = Field(default=30.0, gt=0.0)
+    """Longest wait for one's turn in seconds; then 429. Below SMARTLITE_FIRST_EVENT_TIMEOUT_S, after which it is 504."""
     threads: int | None = Field(default=None, ge=1, le=256)
     """Threads that compute; None takes one core fewer than this process may run on, at least 1 and at most 8.
 

@@ -36,7 +36,7 @@ class LlamaCppOptions(EngineOptions):
     max_waiting: int = Field(default=64, ge=0)
     """Requests that may wait for their turn; the next is refused with 429."""
     wait_timeout_s: float = Field(default=30.0, gt=0.0)
-    """Longest wait for one's turn in seconds; then 429. Below SMARTLITE_FIRST_EVENT_TIMEOUT_S, after which it is 504."""
+    """Longest wait for one's turn in seconds; then 429. Keep it below the gateway's SMARTLITE_FIRST_EVENT_TIMEOUT_S."""
     threads: int | None = Field(default=None, ge=1, le=256)
     """Threads that compute; None takes one core fewer than this process may run on, at least 1 and at most 8.
 

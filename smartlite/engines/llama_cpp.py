@@ -14,7 +14,13 @@ from smartlite.domain.models import ModelFiles
 from smartlite.engines.constrained_answer import ConstrainedAnswer
 from smartlite.engines.gguf import find_gguf, read_gguf_header
 from smartlite.engines.llama_cpp_answer import LIBRARY_ERRORS, Answer
-from smartlite.engines.llama_cpp_request import check_request, estimated_prompt, needed_tokens, request_body
+from smartlite.engines.llama_cpp_request import (
+    check_length,
+    check_request,
+    estimated_prompt,
+    needed_tokens,
+    request_body,
+)
 from smartlite.engines.llama_cpp_server import LlamaCppOptions, open_server
 from smartlite.engines.protocols import EngineOptions
 from smartlite.engines.special_tokens import SpecialTokenGuard
@@ -44,7 +50,7 @@ class LlamaCpp:
         self._probe: Future[str] | None = None
         self._guard = SpecialTokenGuard(())
         self._closing = threading.Event()
-        self._vocabulary_size = 0
+        self._vocabulary_size = self._longest_token_bytes = 0
         # Ours, since a request that waits inside the library cannot be cancelled.
         self._budget = TokenBudget(
             options.parallel, options.context_tokens, options.max_waiting, options.wait_timeout_s, files.id
@@ -58,6 +64,7 @@ class LlamaCpp:
             raise ConfigurationError(f"{path}: has no chat template. Set the option chat_template.", "chat_template")
         self._guard = SpecialTokenGuard(header.special_tokens)
         self._vocabulary_size = header.vocabulary_size
+        self._longest_token_bytes = header.longest_token_bytes
         self._server = open_server(path, self._options)
         self._workers = ThreadPoolExecutor(self._options.parallel, thread_name_prefix=f"llama-{self._files.id}")
         self._prober = ThreadPoolExecutor(1, thread_name_prefix=f"llama-health-{self._files.id}")
@@ -72,6 +79,7 @@ class LlamaCpp:
         if server is None or workers is None or self._closing.is_set():
             raise ModelNotReady(f"The model '{self._files.id}' is not loaded.")
         check_request(messages, options, self._vocabulary_size)
+        check_length(messages, self._longest_token_bytes, self._options)
         # Schemas take a second to compile where they are as large as they may be.
         constrained = options.json_schema is not None or bool(options.tools)
         body, reader = (

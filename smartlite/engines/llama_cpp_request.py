@@ -10,7 +10,7 @@ from smartlite.domain.conversations import estimated_tokens
 from smartlite.domain.llm import ChatOptions, Message
 from smartlite.engines.llama_cpp_server import LlamaCppOptions
 from smartlite.engines.tool_calling import Conversation
-from smartlite.errors import InvalidRequest
+from smartlite.errors import ContextLengthExceeded, InvalidRequest
 
 _RANDOM_SEED: Final = 0xFFFFFFFF
 """llama.cpp's seed that means "a new one each time" (``LLAMA_DEFAULT_SEED``)."""
@@ -36,6 +36,25 @@ def check_request(messages: tuple[Message, ...], options: ChatOptions, vocabular
             raise InvalidRequest(
                 f"logit_bias has the token {token}; this model's tokens are 0 to {vocabulary_size - 1}.", "logit_bias"
             )
+
+
+def check_length(messages: tuple[Message, ...], longest_token_bytes: int, engine: LlamaCppOptions) -> None:
+    """Refuse a last message that no tokenizer could make short enough, before anything waits for it.
+
+    What is nearer to the limit is counted by the library, and refused before any of it is read.
+
+    Raises:
+        ContextLengthExceeded: 400, with the counts.
+    """
+    if not longest_token_bytes:
+        return
+    least = len(messages[-1].content.strip().encode()) // longest_token_bytes
+    if least > engine.request_context_tokens:
+        raise ContextLengthExceeded(
+            f"The last message is at least {least} tokens long; this model's maximum context length is "
+            f"{engine.request_context_tokens} tokens, the answer included.",
+            "messages",
+        )
 
 
 def request_body(conversation: Conversation, options: ChatOptions, engine: LlamaCppOptions) -> dict[str, Any]:

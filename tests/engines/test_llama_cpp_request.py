@@ -3,9 +3,10 @@
 import pytest
 
 from smartlite.domain.llm import ChatOptions, Message
-from smartlite.engines.llama_cpp_request import estimated_prompt, needed_tokens, request_body
+from smartlite.engines.llama_cpp_request import check_length, estimated_prompt, needed_tokens, request_body
 from smartlite.engines.llama_cpp_server import LlamaCppOptions
 from smartlite.engines.tool_calling import prepare
+from smartlite.errors import ContextLengthExceeded
 
 LONG = Message("user", "x" * 3000)
 SHARED = LlamaCppOptions(context_tokens=4096, parallel=8, request_tokens=2048)
@@ -36,3 +37,13 @@ def test_an_answer_without_a_bound_ends_with_the_context_where_that_is_its_share
     asked = body(LONG, ChatOptions(), engine)
     assert "max_tokens" not in asked
     assert needed_tokens(asked, 1, engine) == 2048
+
+
+def test_a_message_that_cannot_be_short_enough_is_refused_at_once() -> None:
+    with pytest.raises(ContextLengthExceeded, match=r"at least 3000 tokens long; .* is 2048 tokens"):
+        check_length((Message("user", "x" * 30_000),), 10, SHARED)
+
+
+@pytest.mark.parametrize(("text", "longest_token_bytes"), [("x" * 20_480, 10), ("x" * 30_000, 0), (" " * 30_000, 10)])
+def test_a_message_that_may_fit_is_left_to_the_library(text: str, longest_token_bytes: int) -> None:
+    check_length((Message("user", text),), longest_token_bytes, SHARED)

@@ -18,6 +18,8 @@ from smartlite.domain.audio import SPEECH_SAMPLE_RATE_HZ
 OURS: Final = "SmartLite"
 OTHER: Final = "against"
 _TURN_CALLERS: Final = 2
+_TURN_QUESTION: Final = "What is the capital of France?"
+"""Whose answer is short, so that enough of them end within a run."""
 _QUESTION: Final = "Can you tell me about the history of Rome?"
 
 
@@ -58,7 +60,7 @@ def measure_stage(
 def measure_turns(turn: Turn, target: Target, plan: Plan, steps: list[Step], say: Callable[[str], object]) -> list[Row]:
     """One caller alone, then two; more would wait for the same replica."""
     with target.gateway() as gateway:
-        clip = question(gateway, _QUESTION).read_bytes()
+        clip = question(gateway, _TURN_QUESTION).read_bytes()
     request = turn_request(turn, target.url, load_settings().api_key.get_secret_value(), clip)
     server = Server(f"{OURS}, {turn}", request, target.processes.counting_cpu)
     for kind, callers in (("alone", 1), ("closed", _TURN_CALLERS)):

@@ -40,6 +40,9 @@ class Answer:
     total_s: float
     text: str
     tokens: int
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    """Of the prompt, those that were not computed again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,7 @@ class Gateway:
         began = time.perf_counter()
         first_token_s = 0.0
         texts: list[str] = []
-        tokens = 0
+        usage: dict[str, Any] = {}
         with self._client.stream("POST", "/v1/chat/completions", json=body) as answer:
             _check_stream(answer)
             for chunk in _events(answer):
@@ -124,9 +127,15 @@ class Gateway:
                     if text := choice["delta"].get("content"):
                         first_token_s = first_token_s or time.perf_counter() - began
                         texts.append(text)
-                if chunk.get("usage"):
-                    tokens = int(chunk["usage"]["completion_tokens"])
-        return Answer(first_token_s, time.perf_counter() - began, "".join(texts), tokens)
+                usage = chunk.get("usage") or usage
+        return Answer(
+            first_token_s,
+            time.perf_counter() - began,
+            "".join(texts),
+            int(usage["completion_tokens"]),
+            int(usage["prompt_tokens"]),
+            int(usage.get("prompt_tokens_details", {}).get("cached_tokens", 0)),
+        )
 
     def stream_turn(self, question: bytes, instructions: str, audio_format: str) -> Turn:
         """A voice turn whose events come as they happen."""

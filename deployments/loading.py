@@ -10,6 +10,7 @@ from functools import partial
 
 from deployments.loopback import bind_to_loopback
 from deployments.model_pool import OnDemand
+from deployments.peers import Peers, open_peers
 from smartlite.codecs.limits import AudioLimits
 from smartlite.codecs.pool import DecoderPool
 from smartlite.config import Settings, load_settings
@@ -42,6 +43,12 @@ def open_decoder() -> DecoderPool:
     settings = load_settings()
     limits = AudioLimits(max_bytes=settings.max_upload_bytes, max_duration_s=settings.max_audio_duration_s)
     return DecoderPool(limits)
+
+
+def open_replica_peers() -> Peers:
+    """Find the peers of the replica that this process is; they may take as long to answer as any stage."""
+    settings = load_settings()
+    return open_peers(settings.first_event_timeout_s, settings.next_event_timeout_s)
 
 
 def load_engines(specs: Iterable[EngineSpec]) -> dict[str, Engine]:

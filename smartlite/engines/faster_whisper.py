@@ -49,6 +49,11 @@ class FasterWhisper:
         self._steps: StepThreads | None = None
         self._recordings: set[Any] = set()
 
+    @property
+    def pieces_at_once(self) -> int:
+        """As many as there are workers."""
+        return self._options.workers
+
     def start(self) -> None:
         """Load the model and recognise a second of noise, so that the first request waits for nothing.
 

@@ -5,7 +5,7 @@ Must not know codecs, replicas or where the catalog's files come from. It takes 
 """
 
 from collections.abc import AsyncGenerator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 from pydantic import Field
@@ -38,6 +38,8 @@ class OpenAIWhisper:
         """SHA-256 of the file at ``checkpoint``, without which no path is read."""
         compute_type: Literal["auto", "float16", "float32"] = "auto"
         """Type of the weights while computing; ``auto`` is float32 on a CPU and float16 on a GPU."""
+
+    pieces_at_once: Final = 1
 
     def __init__(self, files: ModelFiles, options: Options) -> None:
         self._files = files

@@ -32,6 +32,9 @@ class SpeechCut:
     """Kept after each stretch."""
 
 
+_ANY_PAUSE: Final = SpeechCut(threshold=0.5, silence_s=0.1, before_s=0.0, after_s=0.0)
+
+
 class Speech:
     """The speech of a recording, joined, and where it was."""
 
@@ -73,6 +76,18 @@ class Speech:
         if self._times is None:
             return frame
         return round(self.original_s(frame / _FRAMES_PER_S) * _FRAMES_PER_S)
+
+
+def pauses(samples: NDArray[np.float32]) -> list[Stretch]:
+    """Where nobody speaks for 0.1 s or longer, between speech or at the ends. Blocks: 3 ms per second of audio.
+
+    Args:
+        samples: Shape (n,), at 16 kHz.
+    """
+    stretches = _find(samples, _ANY_PAUSE) if len(samples) else []
+    borders = [0, *(border for stretch in stretches for border in (stretch["start"], stretch["end"])), len(samples)]
+    gaps = zip(borders[::2], borders[1::2], strict=True)
+    return [{"start": start, "end": end} for start, end in gaps if end > start]
 
 
 def widen(stretches: list[Stretch], before: int, after: int, length: int) -> list[Stretch]:

@@ -13,6 +13,7 @@ from pydantic import Field
 from smartlite.domain.asr import EngineTranscriptEvent, TranscribeOptions
 from smartlite.domain.audio import RECOGNITION_SAMPLE_RATE_HZ, AudioChunk
 from smartlite.domain.models import ModelFiles
+from smartlite.engines.cores import usable_cores
 from smartlite.engines.step_threads import StepThreads
 from smartlite.engines.torch_attention import choose_attention
 from smartlite.engines.torch_memory import free_cached_memory
@@ -92,8 +93,7 @@ class OpenAIWhisper:
             ) from error
 
         def prepare() -> None:
-            if options.threads:
-                torch.set_num_threads(options.threads)
+            torch.set_num_threads(options.threads or usable_cores())
 
         self._steps = StepThreads(self._files.id, "openai-whisper", LIBRARY_ERRORS, prepare=prepare)
 

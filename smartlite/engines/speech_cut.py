@@ -110,6 +110,8 @@ def widen(stretches: list[Stretch], before: int, after: int, length: int) -> lis
 def _find(samples: NDArray[np.float32], cut: SpeechCut) -> list[Stretch]:
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 
+    if not samples.any():
+        return []  # digital silence: a muted microphone costs nothing
     pause_ms = round(cut.silence_s * 1000)
     found = get_speech_timestamps(
         samples, VadOptions(threshold=cut.threshold, min_silence_duration_ms=pause_ms, speech_pad_ms=0)

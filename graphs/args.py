@@ -55,6 +55,15 @@ class StageArgs(_Strict):
         return models
 
 
+class ASRArgs(StageArgs):
+    """The ASR stage."""
+
+    piece_s: Annotated[float, Field(ge=0, le=1800)] = 90.0
+    """A recording that is longer is cut at pauses into pieces of about this length, in seconds, which replicas (and an
+    engine with several workers) recognise side by side. A piece does not see the text of the one before it; shorter
+    ones spread better, longer ones waste less. 0 never cuts."""
+
+
 class LLMArgs(StageArgs):
     """The LLM stage."""
 
@@ -77,7 +86,7 @@ class PipelineArgs(_Strict):
 class PlatformArgs(_Strict):
     """The whole platform."""
 
-    asr: StageArgs
+    asr: ASRArgs
     llm: LLMArgs
     tts: StageArgs
     embedding: StageArgs | None = None

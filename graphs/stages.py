@@ -10,7 +10,7 @@ from deployments.asr import ASRDeployment
 from deployments.embedding import EmbeddingDeployment
 from deployments.ingress import IngressDeployment
 from deployments.llm import LLMDeployment
-from deployments.loading import EngineSpec, load_engines, on_demand, open_decoder
+from deployments.loading import EngineSpec, load_engines, on_demand, open_decoder, open_replica_peers
 from deployments.pipeline import PipelineDeployment
 from deployments.text import TextDeployment
 from deployments.tts import TTSDeployment
@@ -26,7 +26,9 @@ def bind_models(planned: PlannedDeployment, args: PlatformArgs) -> Application:
     load = partial(load_engines, _specs(planned, "startup"))
     later = on_demand(_specs(planned, "on_demand"), planned.max_loaded)
     if planned.tasks == {"asr"}:
-        return serve.deployment(ASRDeployment, name=planned.name).bind(load, open_decoder, later)
+        return serve.deployment(ASRDeployment, name=planned.name).bind(
+            load, open_decoder, later, args.asr.piece_s, open_replica_peers
+        )
     if planned.tasks == {"tts"}:
         return serve.deployment(TTSDeployment, name=planned.name).bind(load, open_encoder, later)
     if planned.tasks == {"embedding"}:

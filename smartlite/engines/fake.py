@@ -96,6 +96,8 @@ class FakeASR(Fake):
         language: str = "en"
         """ISO-639-1 code that is detected where the request gives none."""
 
+    pieces_at_once: Final = 1
+
     async def transcribe(
         self, audio: AudioChunk, options: TranscribeOptions
     ) -> AsyncGenerator[EngineTranscriptEvent, None]:

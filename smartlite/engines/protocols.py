@@ -59,6 +59,11 @@ class Engine(Protocol):
 class ASREngine(Engine, Protocol):
     """Recognises speech."""
 
+    @property
+    def pieces_at_once(self) -> int:
+        """Pieces of one recording that it works on side by side; 0: it takes recordings whole."""
+        ...
+
     def transcribe(self, audio: AudioChunk, options: TranscribeOptions) -> AsyncGenerator[EngineTranscriptEvent, None]:
         """Yield one TranscriptInfo, then Segments in order as they are recognised.
 

@@ -18,6 +18,7 @@ from deployments.tts import TTSDeployment
     "method",
     [
         ASRDeployment.transcribe,
+        ASRDeployment.transcribe_piece,
         LLMDeployment.chat,
         EmbeddingDeployment.embed,
         TTSDeployment.speak,

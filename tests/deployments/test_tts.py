@@ -1,0 +1,128 @@
+"""The TTS replica: a text that is spoken by two is the one that is spoken by one, and who may be asked to help."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deployments.model_pool import OnDemand
+from deployments.peers import Peers
+from deployments.tts import Sharing, TTSDeployment
+from smartlite.codecs.encode import open_encoder
+from smartlite.domain.audio import AUDIO_FORMATS, AudioFormat
+from smartlite.domain.models import ModelFiles
+from smartlite.domain.tts import SentenceTaken, SpeakRequest, SpeechChunk, SpeechFinished, SynthesizeOptions
+from smartlite.engines.protocols import TTSEngine
+from smartlite.engines.registry import create_tts
+from smartlite.errors import Overloaded, ReplicaLost
+
+TEXT = "This is one. And this is two! Is that three? Here, then, is four. Five it is. The last one is six."
+
+
+def request(text: str = TEXT, audio_format: AudioFormat = "pcm", language: str | None = "en-US") -> SpeakRequest:
+    return SpeakRequest(text, "fake", SynthesizeOptions("fake", language=language), audio_format)
+
+
+def engines(latency_s: float = 0.001) -> Mapping[str, TTSEngine]:
+    engine = create_tts("fake", ModelFiles("fake", Path()), {"latency_s": latency_s})
+    engine.start()
+    return {"fake": engine}
+
+
+class Way:
+    """The way to another replica, or to none."""
+
+    def __init__(self, replica: TTSDeployment | None) -> None:
+        self.replica = replica
+        self.asked: list[str] = []
+
+    async def stream(self, method: str, asked: Any, size_bytes: int = 0) -> AsyncGenerator[Any, None]:
+        assert method == "speak_sentence"
+        self.asked.append(asked.text)
+        if self.replica is None:
+            raise ReplicaLost("gone")
+        async for event in self.replica.speak_sentence(asked):
+            yield event
+
+
+async def replica_beside(way: Way) -> TTSDeployment:
+    """A replica that has found the other one."""
+    sharing = Sharing({"fake": 1}, 2)
+    replica = TTSDeployment(engines, open_encoder, sharing=sharing, peers=Peers(lambda: way, lambda: 2))
+    await replica.check_health()
+    return replica
+
+
+async def spoken(replica: TTSDeployment, asked: SpeakRequest) -> tuple[bytes, SpeechFinished]:
+    events = [event async for event in replica.speak(asked)]
+    assert isinstance(events[-1], SpeechFinished)
+    return b"".join(event.data for event in events if isinstance(event, SpeechChunk)), events[-1]
+
+
+@pytest.mark.parametrize("audio_format", AUDIO_FORMATS)
+async def test_two_replicas_make_of_a_text_what_one_makes(audio_format: AudioFormat) -> None:
+    alone = TTSDeployment(engines, open_encoder)
+    way = Way(TTSDeployment(engines, open_encoder, sharing=Sharing({"fake": 1}, 2)))
+    whole, finished = await spoken(alone, request(audio_format=audio_format))
+    shared, finished_together = await spoken(await replica_beside(way), request(audio_format=audio_format))
+    assert way.asked
+    assert shared == whole
+    assert finished_together.input_tokens == finished.input_tokens
+    assert finished_together.duration_s == pytest.approx(finished.duration_s)
+
+
+async def test_a_text_is_spoken_whole_when_the_other_replica_is_lost() -> None:
+    whole, _ = await spoken(TTSDeployment(engines, open_encoder), request())
+    way = Way(None)
+    assert (await spoken(await replica_beside(way), request()))[0] == whole
+    assert way.asked
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [pytest.param(request("Only one sentence."), id="one sentence"), pytest.param(request(language=None), id="tongue")],
+)
+async def test_nothing_is_shared_of_one_sentence_or_a_text_whose_language_nobody_told(asked: SpeakRequest) -> None:
+    way = Way(None)
+    await spoken(await replica_beside(way), asked)
+    assert way.asked == []
+
+
+async def test_an_engine_that_takes_a_text_whole_is_given_it_whole() -> None:
+    way = Way(None)
+    replica = TTSDeployment(engines, open_encoder, sharing=Sharing({"fake": 0}, 2), peers=Peers(lambda: way, lambda: 2))
+    await replica.check_health()
+    await spoken(replica, request())
+    assert way.asked == []
+
+
+async def test_a_replica_with_a_text_of_its_own_takes_no_other_s() -> None:
+    replica = TTSDeployment(lambda: engines(60.0), open_encoder, sharing=Sharing({"fake": 1}, 2))
+    own = asyncio.create_task(anext(replica.speak(request())))
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded):
+        await anext(replica.speak_sentence(request("One.")))
+    own.cancel()
+    await asyncio.gather(own, return_exceptions=True)
+    assert isinstance(await anext(replica.speak_sentence(request("One."))), SentenceTaken)
+
+
+async def test_a_replica_takes_no_more_sentences_than_it_may_be_given() -> None:
+    replica = TTSDeployment(engines, open_encoder, sharing=Sharing({"fake": 1}, 2))
+    taken = [replica.speak_sentence(request("One.")) for _ in range(2)]
+    for each in taken:
+        await anext(each)
+    with pytest.raises(Overloaded):
+        await anext(replica.speak_sentence(request("One.")))
+    await taken[0].aclose()
+    assert isinstance(await anext(replica.speak_sentence(request("One."))), SentenceTaken)
+
+
+async def test_a_sentence_is_no_reason_to_load_a_model() -> None:
+    on_demand = OnDemand(("fake",), lambda model: engines()[model], lambda model: None, 1, 5.0)
+    replica = TTSDeployment(dict, open_encoder, on_demand, Sharing({"fake": 1}, 2))
+    with pytest.raises(Overloaded):
+        await anext(replica.speak_sentence(request("One.")))
+    assert (await replica.model_states())["fake"] == "available"

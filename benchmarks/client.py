@@ -52,6 +52,8 @@ class Turn:
     transcript_s: float
     first_audio_s: float
     total_s: float
+    timings: dict[str, float]
+    """Seconds of its parts as the platform tells them, see ``smartlite.pipeline.voice``."""
 
 
 class Gateway:
@@ -156,6 +158,7 @@ class Gateway:
             transcript_s=times["turn.transcript.done"],
             first_audio_s=times["turn.audio.delta"],
             total_s=times["turn.done"],
+            timings={name: float(seconds) for name, seconds in done["timings"].items()},
         )
 
     def stream_assistant(self, question: bytes, instructions: str) -> tuple[float, float]:

@@ -29,6 +29,11 @@ _SENTENCE_TIMEOUT_S: Final = 30.0
 """Longest wait for it to be spoken there."""
 
 
+_FIRST_PIECE_S: Final = 0.25
+"""Of the first sentence, encoded and sent before the rest: 5 s take 48 ms as mp3 (142 ms on a busy machine), this much
+less than 3 ms. Each further piece is twice as long, so that it is encoded while the one before it plays."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sharing:
     """How the sentences of one text are shared."""
@@ -85,9 +90,14 @@ class TTSDeployment(EngineReplica[TTSEngine]):
                         encoder = encoder or self._open_encoder(request.format, sentence.audio.sample_rate_hz)
                         duration_s += sentence.audio.duration_s
                         input_tokens += sentence.input_tokens
-                        for data in cut(await asyncio.to_thread(encoder.encode, sentence.audio)):
-                            first_audio_s = first_audio_s or time.monotonic() - began
-                            yield SpeechChunk(data)
+                        # Once something sounds, what is made is ahead of what is played.
+                        pieces = (
+                            (sentence.audio,) if first_audio_s else sentence.audio.in_growing_pieces(_FIRST_PIECE_S)
+                        )
+                        for piece in pieces:
+                            for data in cut(await asyncio.to_thread(encoder.encode, piece)):
+                                first_audio_s = first_audio_s or time.monotonic() - began
+                                yield SpeechChunk(data)
             finally:
                 self._own_texts -= 1
         if encoder is None:

@@ -5,13 +5,14 @@ from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from deployments.model_pool import OnDemand
 from deployments.peers import Peers
 from deployments.tts import Sharing, TTSDeployment
 from smartlite.codecs.encode import open_encoder
-from smartlite.domain.audio import AUDIO_FORMATS, AudioFormat
+from smartlite.domain.audio import AUDIO_FORMATS, AudioChunk, AudioFormat
 from smartlite.domain.models import ModelFiles
 from smartlite.domain.tts import SentenceTaken, SpeakRequest, SpeechChunk, SpeechFinished, SynthesizeOptions
 from smartlite.engines.protocols import TTSEngine
@@ -71,6 +72,24 @@ async def test_two_replicas_make_of_a_text_what_one_makes(audio_format: AudioFor
     assert shared == whole
     assert finished_together.input_tokens == finished.input_tokens
     assert finished_together.duration_s == pytest.approx(finished.duration_s)
+
+
+async def test_the_first_quarter_of_a_second_is_sent_before_the_rest_of_the_sentence_is_encoded() -> None:
+    replica = TTSDeployment(engines, open_encoder)
+    events = [event async for event in replica.speak(request(audio_format="wav"))]
+    sizes = [len(event.data) for event in events if isinstance(event, SpeechChunk)]
+    assert 8_000 < sizes[0] < 16_000
+    assert sum(sizes) > 20 * sizes[0]
+
+
+@pytest.mark.parametrize("audio_format", AUDIO_FORMATS)
+async def test_a_file_is_the_same_in_whatever_pieces_it_is_encoded(audio_format: AudioFormat) -> None:
+    samples = np.sin(np.arange(60_000) * 0.05).astype(np.float32)
+    whole, cut = open_encoder(audio_format, 22_050), open_encoder(audio_format, 22_050)
+    pieces = list(AudioChunk(samples, 22_050).in_growing_pieces(0.25))
+    assert [round(piece.duration_s, 2) for piece in pieces] == [0.25, 0.5, 1.0, 0.97]
+    file = whole.encode(AudioChunk(samples, 22_050)) + whole.finish()
+    assert b"".join(map(cut.encode, pieces)) + cut.finish() == file
 
 
 async def test_a_text_is_spoken_whole_when_the_other_replica_is_lost() -> None:

@@ -4,6 +4,7 @@ A text of several sentences is shared with the other replicas that have nothing 
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
@@ -19,7 +20,9 @@ from smartlite.domain.sentences import split_sentences
 from smartlite.domain.tts import SentenceTaken, SpeakRequest, SpeechChunk, SpeechEvent, SpeechFinished, SpokenSentence
 from smartlite.engines.protocols import TTSEngine
 from smartlite.engines.shared_speech import Places, speak_together
-from smartlite.errors import EngineFailed, Overloaded
+from smartlite.errors import EngineFailed, Overloaded, SmartLiteError, Unavailable
+
+_logger = logging.getLogger(__name__)
 
 _MOST_ELSEWHERE: Final = 16
 """Sentences of one text that all other replicas together have at once: that many are kept for its reader."""
@@ -152,9 +155,15 @@ class TTSDeployment(EngineReplica[TTSEngine]):
 
         async def speak_elsewhere(sentence: str) -> AsyncGenerator[SpokenSentence, None]:
             asked = replace(request, text=sentence)
-            async with aclosing(self._peers.stream("speak_sentence", asked)) as events:
-                async for event in events:
-                    if isinstance(event, SpokenSentence):
-                        yield event
+            try:
+                async with aclosing(self._peers.stream("speak_sentence", asked)) as events:
+                    async for event in events:
+                        if isinstance(event, SpokenSentence):
+                            yield event
+            except SmartLiteError:
+                raise
+            except Exception as error:
+                _logger.exception("another replica could not be asked")
+                raise Unavailable("Another replica could not be asked.") from error
 
         return speak_together(sentences, Places(speak_here, here, speak_elsewhere, elsewhere))

@@ -35,15 +35,16 @@ def engines(latency_s: float = 0.001) -> Mapping[str, TTSEngine]:
 class Way:
     """The way to another replica, or to none."""
 
-    def __init__(self, replica: TTSDeployment | None) -> None:
+    def __init__(self, replica: TTSDeployment | None, error: Exception | None = None) -> None:
         self.replica = replica
+        self.error = error or ReplicaLost("gone")
         self.asked: list[str] = []
 
     async def stream(self, method: str, asked: Any, size_bytes: int = 0) -> AsyncGenerator[Any, None]:
         assert method == "speak_sentence"
         self.asked.append(asked.text)
         if self.replica is None:
-            raise ReplicaLost("gone")
+            raise self.error
         async for event in self.replica.speak_sentence(asked):
             yield event
 
@@ -92,9 +93,10 @@ async def test_a_file_is_the_same_in_whatever_pieces_it_is_encoded(audio_format:
     assert b"".join(map(cut.encode, pieces)) + cut.finish() == file
 
 
-async def test_a_text_is_spoken_whole_when_the_other_replica_is_lost() -> None:
+@pytest.mark.parametrize("error", [ReplicaLost("gone"), RuntimeError("not of ours")])
+async def test_a_text_is_spoken_whole_when_the_other_replica_cannot_be_asked(error: Exception) -> None:
     whole, _ = await spoken(TTSDeployment(engines, open_encoder), request())
-    way = Way(None)
+    way = Way(None, error)
     assert (await spoken(await replica_beside(way), request()))[0] == whole
     assert way.asked
 

@@ -17,7 +17,7 @@ from deployments.peers import Peers, open_peers
 from smartlite.domain.audio import AudioFormat, SpeechEncoder, cut
 from smartlite.domain.models import Voice
 from smartlite.domain.sentences import split_sentences
-from smartlite.domain.tts import SentenceTaken, SpeakRequest, SpeechChunk, SpeechEvent, SpeechFinished, SpokenSentence
+from smartlite.domain.tts import SentenceAnswer, SpeakRequest, SpeechChunk, SpeechEvent, SpeechFinished, SpokenSentence
 from smartlite.engines.protocols import TTSEngine
 from smartlite.engines.shared_speech import Places, speak_together
 from smartlite.errors import EngineFailed, Overloaded, SmartLiteError, Unavailable
@@ -110,20 +110,21 @@ class TTSDeployment(EngineReplica[TTSEngine]):
             yield SpeechChunk(data)
         yield SpeechFinished(duration_s, len(request.text), input_tokens, first_audio_s, time.monotonic() - began)
 
-    async def speak_sentence(self, request: SpeakRequest) -> AsyncGenerator[SentenceTaken | SpokenSentence, None]:
-        """Speak a sentence of another replica's text: SentenceTaken, then its parts, cut into messages.
+    async def speak_sentence(self, request: SpeakRequest) -> AsyncGenerator[SentenceAnswer | SpokenSentence, None]:
+        """Speak a sentence of another replica's text: SentenceAnswer, then its parts, cut into messages.
+
+        It is refused where this replica has a text of its own, enough of others, or would have to load the model.
 
         Raises:
-            Overloaded: 429, at once: this replica has a text of its own or enough of others, or would have to load the
-                model.
             SmartLiteError: As the engine.
         """
         is_loaded = (await self.model_states()).get(request.model) == "loaded"
         if self._own_texts or self._lent_sentences >= self._sharing.ahead or not is_loaded:
-            raise Overloaded("This replica has enough to speak.")
+            yield SentenceAnswer(is_taken=False)
+            return
         self._lent_sentences += 1
         try:
-            yield SentenceTaken()
+            yield SentenceAnswer(is_taken=True)
             async with (
                 self.engine(request.model) as engine,
                 aclosing(engine.synthesize(request.text, request.options)) as parts,
@@ -160,10 +161,13 @@ class TTSDeployment(EngineReplica[TTSEngine]):
                     async for event in events:
                         if isinstance(event, SpokenSentence):
                             yield event
+                        elif not event.is_taken:
+                            raise Overloaded("The other replica has enough to speak.")
             except SmartLiteError:
                 raise
             except Exception as error:
                 _logger.exception("another replica could not be asked")
                 raise Unavailable("Another replica could not be asked.") from error
 
-        return speak_together(sentences, Places(speak_here, here, speak_elsewhere, elsewhere))
+        # One more is begun than the engine speaks, so that its phonemes are there when the engine is free.
+        return speak_together(sentences, Places(speak_here, here + 1, speak_elsewhere, elsewhere))

@@ -54,8 +54,13 @@ class SpokenSentence:
 
 
 @dataclass(frozen=True, slots=True)
-class SentenceTaken:
-    """A replica will speak a sentence of another one's text; what it gives before any sound."""
+class SentenceAnswer:
+    """Whether a replica will speak a sentence of another one's text; what it gives before any sound.
+
+    No error: a refusal is as good an answer, and Serve logs every error with its traceback.
+    """
+
+    is_taken: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,13 +43,13 @@ class Place:
 
 
 async def collect(here: Speak, elsewhere: Speak, here_at_once: int = 1, elsewhere_at_once: int = 2) -> list[str]:
-    places = Places(here, here_at_once, elsewhere, elsewhere_at_once)
+    places = Places(here, here_at_once, elsewhere, elsewhere_at_once, head_start_s=0)
     async with asyncio.timeout(10), aclosing(speak_together(SENTENCES, places)) as parts:
         return [part.text async for part in parts]
 
 
 async def settle() -> None:
-    """Let every task run until it waits for something."""
+    """Let every task run until it waits for something but a clock."""
     for _ in range(200):
         await asyncio.sleep(0)
 
@@ -64,7 +64,7 @@ async def test_what_is_said_in_several_places_comes_in_the_order_of_the_text() -
 
 async def test_a_place_that_is_slow_delays_no_sentence_but_its_own() -> None:
     here, elsewhere = Place(), Place(is_free=False)
-    parts = speak_together(SENTENCES, Places(here, 1, elsewhere, 2))
+    parts = speak_together(SENTENCES, Places(here, 1, elsewhere, 2, head_start_s=0))
     first = await anext(parts)
     await settle()
     assert first.text == SENTENCES[0]
@@ -76,7 +76,7 @@ async def test_a_place_that_is_slow_delays_no_sentence_but_its_own() -> None:
 
 async def test_no_more_is_made_than_twice_what_is_spoken_at_once_while_nobody_reads() -> None:
     here, elsewhere = Place(), Place()
-    parts = speak_together(SENTENCES, Places(here, 1, elsewhere, 1))
+    parts = speak_together(SENTENCES, Places(here, 1, elsewhere, 1, head_start_s=0))
     await anext(parts)
     await settle()
     assert len(here.ended) + len(elsewhere.ended) == 4
@@ -150,6 +150,19 @@ async def test_a_second_sentence_here_begins_once_the_first_one_sounds() -> None
     assert here.asked == SENTENCES[:1]
     here.may_speak.set()
     assert await reading == SENTENCES
+
+
+async def test_other_places_begin_once_the_first_sentence_sounds_where_that_is_before_its_head_start_ends() -> None:
+    here, elsewhere = Place(is_free=False), Place()
+    parts = speak_together(SENTENCES, Places(here, 1, elsewhere, 1, head_start_s=60))
+    first = asyncio.create_task(anext(parts))
+    await settle()
+    assert elsewhere.asked == []
+    here.may_speak.set()
+    await first
+    await settle()
+    assert elsewhere.asked
+    await parts.aclose()
 
 
 async def test_sentences_without_anything_to_say_are_left_out() -> None:

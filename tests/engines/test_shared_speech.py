@@ -43,7 +43,7 @@ class Place:
 
 
 async def collect(here: Speak, elsewhere: Speak, here_at_once: int = 1, elsewhere_at_once: int = 2) -> list[str]:
-    places = Places(here, here_at_once, elsewhere, elsewhere_at_once, head_start_s=0)
+    places = Places(here, here_at_once, elsewhere, elsewhere_at_once)
     async with asyncio.timeout(10), aclosing(speak_together(SENTENCES, places)) as parts:
         return [part.text async for part in parts]
 
@@ -64,19 +64,19 @@ async def test_what_is_said_in_several_places_comes_in_the_order_of_the_text() -
 
 async def test_a_place_that_is_slow_delays_no_sentence_but_its_own() -> None:
     here, elsewhere = Place(), Place(is_free=False)
-    parts = speak_together(SENTENCES, Places(here, 1, elsewhere, 2, head_start_s=0))
+    parts = speak_together(SENTENCES, Places(here, 1, elsewhere, 2))
     first = await anext(parts)
     await settle()
     assert first.text == SENTENCES[0]
-    assert elsewhere.asked == SENTENCES[1:3]
-    assert here.asked == [SENTENCES[0], *SENTENCES[3:6]]
+    assert elsewhere.asked == SENTENCES[2:4]
+    assert here.asked == [*SENTENCES[0:2], *SENTENCES[4:6]]
     elsewhere.may_speak.set()
     assert [part.text async for part in parts] == SENTENCES[1:]
 
 
 async def test_no_more_is_made_than_twice_what_is_spoken_at_once_while_nobody_reads() -> None:
     here, elsewhere = Place(), Place()
-    parts = speak_together(SENTENCES, Places(here, 1, elsewhere, 1, head_start_s=0))
+    parts = speak_together(SENTENCES, Places(here, 1, elsewhere, 1))
     await anext(parts)
     await settle()
     assert len(here.ended) + len(elsewhere.ended) == 4
@@ -122,47 +122,33 @@ async def test_nothing_waits_for_a_place_that_waits_for_this_one() -> None:
 
 
 async def test_closing_stops_the_work_in_every_place() -> None:
-    here, elsewhere = Place(is_free=False), Place(is_free=False)
+    here, elsewhere = Place(), Place(is_free=False)
     reading = asyncio.create_task(collect(here, elsewhere))
     await settle()
-    assert (len(here.asked), len(elsewhere.asked)) == (1, 2)
+    assert (len(elsewhere.asked), elsewhere.ended) == (2, [])
     reading.cancel()
     await asyncio.gather(reading, return_exceptions=True)
     assert (here.ended, elsewhere.ended) == (here.asked, elsewhere.asked)
 
 
 async def test_a_failure_here_is_the_text_s() -> None:
-    here, elsewhere = Place(EngineFailed("broken")), Place(is_free=False)
     with pytest.raises(EngineFailed, match="broken"):
-        await collect(here, elsewhere)
-    assert elsewhere.ended == elsewhere.asked
+        await collect(Place(EngineFailed("broken")), Place())
 
 
 async def test_an_error_of_no_known_kind_elsewhere_ends_the_text_and_does_not_hang() -> None:
     with pytest.raises(ZeroDivisionError):
-        await collect(Place(is_free=False), Place(ZeroDivisionError()))
+        await collect(Place(), Place(ZeroDivisionError()))
 
 
-async def test_a_second_sentence_here_begins_once_the_first_one_sounds() -> None:
+async def test_every_other_sentence_begins_once_the_first_one_sounds() -> None:
     here, elsewhere = Place(is_free=False), Place()
-    reading = asyncio.create_task(collect(here, elsewhere, here_at_once=2, elsewhere_at_once=0))
+    reading = asyncio.create_task(collect(here, elsewhere, here_at_once=2))
     await settle()
-    assert here.asked == SENTENCES[:1]
+    assert (here.asked, elsewhere.asked) == (SENTENCES[:1], [])
     here.may_speak.set()
     assert await reading == SENTENCES
-
-
-async def test_other_places_begin_once_the_first_sentence_sounds_where_that_is_before_its_head_start_ends() -> None:
-    here, elsewhere = Place(is_free=False), Place()
-    parts = speak_together(SENTENCES, Places(here, 1, elsewhere, 1, head_start_s=60))
-    first = asyncio.create_task(anext(parts))
-    await settle()
-    assert elsewhere.asked == []
-    here.may_speak.set()
-    await first
-    await settle()
     assert elsewhere.asked
-    await parts.aclose()
 
 
 async def test_sentences_without_anything_to_say_are_left_out() -> None:

@@ -71,6 +71,14 @@ class LLMArgs(StageArgs):
     """Tokens that come faster than one in so many seconds are sent together; 0 sends each alone."""
 
 
+class TTSArgs(StageArgs):
+    """The TTS stage."""
+
+    sentences_ahead: Annotated[int, Field(ge=0, le=8)] = 2
+    """Sentences of a text that each other replica may be given at once, where it has no text of its own to speak; with
+    0 a text is spoken by one replica alone."""
+
+
 class PipelineArgs(_Strict):
     """The voice assistant."""
 
@@ -88,7 +96,7 @@ class PlatformArgs(_Strict):
 
     asr: ASRArgs
     llm: LLMArgs
-    tts: StageArgs
+    tts: TTSArgs
     embedding: StageArgs | None = None
     """None: vectors are not served."""
     pipeline: PipelineArgs = PipelineArgs()

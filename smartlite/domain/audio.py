@@ -48,6 +48,13 @@ class AudioChunk:
         """Length in seconds."""
         return len(self.samples) / self.sample_rate_hz
 
+    def in_growing_pieces(self, first_s: float) -> Iterator["AudioChunk"]:
+        """The same in pieces, the first of so many seconds and each further one twice as long; nothing for nothing."""
+        start, size = 0, max(1, int(first_s * self.sample_rate_hz))
+        while start < len(self.samples):
+            yield AudioChunk(self.samples[start : start + size], self.sample_rate_hz)
+            start, size = start + size, 2 * size
+
 
 class SpeechEncoder(Protocol):
     """Makes one file of a run of chunks; ``smartlite.codecs`` has the real ones."""

@@ -241,6 +241,11 @@ class FakeTTS(Fake):
         latency_s: _Seconds = 0.0
         """Wait before each sentence, in seconds."""
 
+        @property
+        def sentences_at_once(self) -> int:
+            """See EngineOptions."""
+            return 1
+
     def voices(self) -> tuple[Voice, ...]:
         """Those of the configuration, else one called ``fake``."""
         return self._files.voices or (Voice(_FAKE_VOICE, "A sine tone", "en-US"),)

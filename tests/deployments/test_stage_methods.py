@@ -22,6 +22,7 @@ from deployments.tts import TTSDeployment
         LLMDeployment.chat,
         EmbeddingDeployment.embed,
         TTSDeployment.speak,
+        TTSDeployment.speak_sentence,
         PipelineDeployment.run_turn,
         TextDeployment.chat,
         TextDeployment.embed,

@@ -16,6 +16,8 @@ from ray.exceptions import RayActorError, RayError, TaskCancelledError
 from ray.serve.exceptions import BackPressureError, RayServeException
 from ray.serve.handle import DeploymentHandle
 
+from deployments.batch_messages import Item
+from deployments.batched_calls import BatchedCalls, BatchLimits, BatchResponse, CrashedInBatch, Remote, Response
 from deployments.metrics import observe
 from smartlite.config import Settings
 from smartlite.domain.asr import TranscribeRequest, TranscriptEvent
@@ -39,21 +41,47 @@ _logger = logging.getLogger(__name__)
 
 _BY_REFERENCE_BYTES: Final = 1024 * 1024
 """Larger requests go through the object store: Serve's gRPC carries at most 4 MiB (measured: 5 MiB fails)."""
+_CANCEL_TIMEOUT_S: Final = 5.0
+_SHORT_TEXT_CHARACTERS: Final = 200
+"""Speech of a text up to so long goes with others: the gateway may hold all of it, 1 MB as samples."""
 
 
 class RemoteStage:
-    """Streams a method of a deployment, with deadlines, cancellation and our errors."""
+    """Streams a method of a deployment, with deadlines, cancellation and our errors.
 
-    def __init__(self, handle: DeploymentHandle, name: str, first_event_timeout_s: float, next_event_timeout_s: float):
+    Args:
+        handle: The deployment.
+        name: What it is called in messages and metrics.
+        first_event_timeout_s: Longest wait for the first event.
+        next_event_timeout_s: Longest wait for each further one.
+        limits: How small requests are sent together; None: each goes alone.
+    """
+
+    def __init__(
+        self,
+        handle: DeploymentHandle,
+        name: str,
+        first_event_timeout_s: float,
+        next_event_timeout_s: float,
+        limits: BatchLimits | None = None,
+    ) -> None:
         self._handle = handle
         self._small = handle.options(stream=True)
         self._large = handle.options(stream=True, _by_reference=True)
         self._name = name
         self._first_event_timeout_s = first_event_timeout_s
         self._next_event_timeout_s = next_event_timeout_s
+        self._batched: BatchedCalls | None = None
+        if limits is not None and limits.items > 1:
+            in_batch = handle.options(stream=True, request_serialization="pickle", response_serialization="pickle")
+
+            def send(items: Sequence[Item]) -> BatchResponse:
+                return cast("BatchResponse", in_batch.run_items.remote(items))
+
+            self._batched = BatchedCalls(Remote(name, send, self._alone, self._cancel_items), limits)
 
     async def stream(
-        self, method: str, request: object, size_bytes: int = 0, load_s: float = 0.0
+        self, method: str, request: object, size_bytes: int = 0, load_s: float = 0.0, is_small: bool = False
     ) -> AsyncGenerator[Any, None]:
         """Yield what the method yields; closing this generator cancels the work on the replica.
 
@@ -62,6 +90,7 @@ class RemoteStage:
             request: Its argument.
             size_bytes: About how large that is.
             load_s: How much longer the first event may take because a model may have to be loaded.
+            is_small: Whether question and answer are so small that others may go with them in one call.
 
         Raises:
             Overloaded: 429, the deployment's queue is full.
@@ -70,8 +99,7 @@ class RemoteStage:
             DeadlineExceeded: 504, the stage was silent for too long.
             SmartLiteError: What the method raised.
         """
-        handle = self._large if size_bytes > _BY_REFERENCE_BYTES else self._small
-        response = getattr(handle, method).remote(request)
+        response = self._ask(method, request, size_bytes, is_small)
         began = time.monotonic()
         timeout_s = self._first_event_timeout_s + load_s
         ended = False
@@ -80,14 +108,14 @@ class RemoteStage:
             while True:
                 try:
                     async with asyncio.timeout(timeout_s):
-                        event = await anext(response)
+                        event = await response.__anext__()
                 except StopAsyncIteration:
                     ended, outcome = True, "ok"
                     return
                 except TimeoutError:
                     outcome = DeadlineExceeded.code
                     raise DeadlineExceeded(f"The {self._name} stage did not answer within {timeout_s:g} s.") from None
-                except (RayError, RayServeException, grpc.RpcError, SmartLiteError) as error:
+                except (RayError, RayServeException, grpc.RpcError, SmartLiteError, CrashedInBatch) as error:
                     translated = self._translate(error)
                     ended, outcome = True, translated.code
                     raise translated from None
@@ -101,6 +129,25 @@ class RemoteStage:
                 response.cancel()
             outcome = "cancelled" if outcome == "streaming" else outcome
             observe(STAGE_SECONDS, time.monotonic() - began, stage=self._name, outcome=outcome)
+
+    def _ask(self, method: str, request: object, size_bytes: int, is_small: bool) -> Response:
+        if is_small and self._batched is not None and self._batched.takes(size_bytes):
+            return self._batched.call(method, request, size_bytes)
+        handle = self._large if size_bytes > _BY_REFERENCE_BYTES else self._small
+        return cast("Response", getattr(handle, method).remote(request))
+
+    def _alone(self, method: str, request: object) -> Response:
+        return cast("Response", getattr(self._small, method).remote(request))
+
+    async def _cancel_items(self, identifiers: Sequence[str]) -> None:
+        try:
+            response = self._handle.broadcast("cancel_items", identifiers)
+            await response.results_async(timeout_s=_CANCEL_TIMEOUT_S)
+        except (TimeoutError, RayError, RayServeException, grpc.RpcError) as error:
+            _logger.warning(
+                "requests were not cancelled",
+                extra={"stage": self._name, "reason": type(error).__name__, "requests": len(identifiers)},
+            )
 
     async def model_states(self, timeout_s: float) -> Sequence[Mapping[str, ModelState]]:
         """What every replica says of its models. Passes by the queue, so that a busy replica answers too.
@@ -157,7 +204,13 @@ class Route:
 def open_stages(handles: Mapping[str, DeploymentHandle], settings: Settings) -> dict[str, RemoteStage]:
     """The deployments behind handles, by name."""
     waits = (settings.first_event_timeout_s, settings.next_event_timeout_s)
-    return {name: RemoteStage(handle, name, *waits) for name, handle in handles.items()}
+    limits = BatchLimits(
+        settings.call_batch_items,
+        settings.call_batches_under_way,
+        settings.call_batch_bytes,
+        settings.call_batch_waiting,
+    )
+    return {name: RemoteStage(handle, name, *waits, limits) for name, handle in handles.items()}
 
 
 def open_routes(stages: Mapping[str, RemoteStage], models: ModelDirectory, settings: Settings) -> dict[str, Route]:
@@ -176,7 +229,9 @@ class RemoteModels:
     def __init__(self, routes: Mapping[str, Route]) -> None:
         self._routes = routes
 
-    def stream(self, model: str, method: str, request: object, size_bytes: int = 0) -> AsyncGenerator[Any, None]:
+    def stream(
+        self, model: str, method: str, request: object, size_bytes: int = 0, is_small: bool = False
+    ) -> AsyncGenerator[Any, None]:
         """As RemoteStage.stream, at the deployment of a model.
 
         Raises:
@@ -185,7 +240,7 @@ class RemoteModels:
         route = self._routes.get(model)
         if route is None:
             raise ModelNotFound(f"The model '{model[:64]}' is not served.", "model")
-        return route.stage.stream(method, request, size_bytes, route.load_s)
+        return route.stage.stream(method, request, size_bytes, route.load_s, is_small)
 
 
 class RemoteASR(RemoteModels):
@@ -202,7 +257,7 @@ class RemoteLLM(RemoteModels):
     def chat(self, request: ChatRequest) -> AsyncGenerator[ChatEvent, None]:
         """See LLMStage."""
         size_bytes = sum(len(message.content) * 4 for message in request.messages)
-        return self.stream(request.model, "chat", request, size_bytes)
+        return self.stream(request.model, "chat", request, size_bytes, is_small=request.is_whole)
 
 
 class RemoteEmbedding(RemoteModels):
@@ -210,7 +265,8 @@ class RemoteEmbedding(RemoteModels):
 
     def embed(self, request: EmbedRequest) -> AsyncGenerator[EmbeddingEvent, None]:
         """See EmbeddingStage."""
-        return self.stream(request.model, "embed", request, sum(len(text) * 4 for text in request.texts))
+        size_bytes = sum(len(text) * 4 for text in request.texts)
+        return self.stream(request.model, "embed", request, size_bytes, is_small=True)
 
 
 class RemoteTTS(RemoteModels):
@@ -218,7 +274,8 @@ class RemoteTTS(RemoteModels):
 
     def speak(self, request: SpeakRequest) -> AsyncGenerator[SpeechEvent, None]:
         """See TTSStage."""
-        return self.stream(request.model, "speak", request)
+        is_small = len(request.text) <= _SHORT_TEXT_CHARACTERS
+        return self.stream(request.model, "speak", request, len(request.text) * 4, is_small)
 
 
 class RemotePipeline(RemoteStage):

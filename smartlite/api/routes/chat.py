@@ -173,4 +173,5 @@ async def _read(request: Request, body: ChatCompletionRequest, services: Service
         speaker = choose_speaker(services.tts, await services.directory(), body.audio.voice_name, spending_of(request))
         check_model(request, Scope.TTS_SYNTHESIZE, speaker.model)
     turn = turn_of(services, found, model, options.max_tokens, spending_of(request).use) if found else None
-    return Asking(model.id, options, hearing, body.n or 1, turn, asked.frame), speaker
+    is_whole = not body.stream
+    return Asking(model.id, options, hearing, body.n or 1, turn, asked.frame, is_whole), speaker

@@ -67,7 +67,7 @@ def main() -> int:
     """
     for alone in ALONE:
         if sys.argv[1:2] == [alone.__name__.removeprefix("benchmarks.")]:
-            return alone.main(sys.argv[2:])
+            return int(alone.main(sys.argv[2:]))
     arguments = _parse()
     heading = describe_run(["python", "-m", "benchmarks", *sys.argv[1:]])
     names = arguments.names or [*BENCHMARKS, "startup"]

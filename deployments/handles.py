@@ -35,7 +35,7 @@ from smartlite.errors import (
     SmartLiteError,
     Unavailable,
 )
-from smartlite.metrics import STAGE_FIRST_EVENT_SECONDS, STAGE_SECONDS
+from smartlite.metrics import CALL_BATCH_ITEMS, STAGE_FIRST_EVENT_SECONDS, STAGE_SECONDS
 
 _logger = logging.getLogger(__name__)
 
@@ -76,6 +76,7 @@ class RemoteStage:
             in_batch = handle.options(stream=True, request_serialization="pickle", response_serialization="pickle")
 
             def send(items: Sequence[Item]) -> BatchResponse:
+                observe(CALL_BATCH_ITEMS, len(items), stage=name)
                 return cast("BatchResponse", in_batch.run_items.remote(items))
 
             self._batched = BatchedCalls(Remote(name, send, self._alone, self._cancel_items), limits)

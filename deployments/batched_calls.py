@@ -1,5 +1,6 @@
-"""Sends small requests to a deployment together: one call between replicas costs about as much as sixteen requests in
-one. Must not know what is asked, nor Ray.
+"""Sends small requests to a deployment together, since a call costs far more than one more request in it.
+
+Must not know what is asked, nor Ray.
 
 At most so many batches are under way; what comes meanwhile is the next one, so nobody waits where little is asked. A
 batch is under way until its replica says that it has begun, not until its slowest item has ended.
@@ -7,36 +8,17 @@ batch is under way until its replica says that it has begun, not until its slowe
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextvars import Context
 from dataclasses import dataclass
 from itertools import count
-from typing import Final, Protocol
 from uuid import uuid4
 
-from deployments.batch_messages import Crash, Frame, Item, Part, Room
+from deployments.batch_messages import Item, Room
+from deployments.batched_call import Batch, BatchResponse, Call, Response
 from smartlite.domain.tenant import working_for
-from smartlite.errors import Overloaded, ReplicaLost, SmartLiteError
+from smartlite.errors import Overloaded, ReplicaLost
 from smartlite.logging import request_id
-
-_MOST_EVENTS: Final = 4096
-"""Events of one request that its caller has not taken yet; small answers have far fewer."""
-
-
-class Response(Protocol):
-    """What a streaming call to a replica gives; a Call is one too."""
-
-    def __anext__(self) -> Awaitable[object]: ...
-
-    def cancel(self) -> None: ...
-
-
-class BatchResponse(Protocol):
-    """What a call with a batch gives."""
-
-    def __aiter__(self) -> AsyncIterator[Frame]: ...
-
-    def cancel(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,86 +45,6 @@ class Remote:
     """The method and its argument: a call that carries nothing else."""
     cancel: Callable[[Sequence[str]], Awaitable[None]]
     """Items, by id, on whichever replica they are."""
-
-
-class CrashedInBatch(Exception):
-    """A request failed on its replica with something that is none of our errors."""
-
-
-class Call:
-    """One request on its way; satisfies what RemoteStage uses of Serve's own response."""
-
-    def __init__(self, item: Item, tenant: str, size_bytes: int, owner: "BatchedCalls") -> None:
-        self.item = item
-        self.tenant = tenant
-        self.size_bytes = size_bytes
-        self.batch: _Batch | None = None
-        self.has_ended = False
-        self._owner = owner
-        self._events: deque[object] = deque()
-        self._failure: BaseException | None = None
-        self._is_declined = False
-        self._alone: Response | None = None
-        self._woken: asyncio.Future[None] | None = None
-
-    async def __anext__(self) -> object:
-        while self._alone is None:
-            if self._events:
-                return self._events.popleft()
-            if self._is_declined:
-                self._alone = self._owner.alone(self.item)
-                break
-            if self.has_ended:
-                raise self._failure or StopAsyncIteration
-            self._woken = asyncio.get_running_loop().create_future()
-            await self._woken
-        return await self._alone.__anext__()
-
-    def cancel(self) -> None:
-        """Stop the work, wherever it is."""
-        if self._alone is not None:
-            self._alone.cancel()
-        elif not self.has_ended:
-            self.has_ended = True
-            self._owner.leave(self)
-
-    def take(self, part: Part) -> None:
-        """Let the caller have what is new."""
-        if self.has_ended:
-            return
-        self._events.extend(part.events)
-        match part.end:
-            case None:
-                if len(self._events) > _MOST_EVENTS:
-                    self.cancel()
-                    self.fail(Overloaded("The answer was not taken as fast as it came."))
-            case "declined":
-                self.has_ended = self._is_declined = True
-            case "done":
-                self.has_ended = True
-            case "cancelled":
-                self.fail(self._owner.lost())
-            case Crash(reason):
-                self.fail(CrashedInBatch(reason))
-            case SmartLiteError() as error:
-                self.fail(error)
-        self._wake()
-
-    def fail(self, failure: BaseException) -> None:
-        """End with an error, after the events that came before it."""
-        self._failure, self.has_ended = failure, True
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._woken is not None and not self._woken.done():
-            self._woken.set_result(None)
-
-
-@dataclass(eq=False, slots=True)
-class _Batch:
-    calls: list[Call]
-    response: BatchResponse | None = None
-    has_begun: bool = False
 
 
 class BatchedCalls:
@@ -219,7 +121,7 @@ class BatchedCalls:
     def _send(self) -> None:
         self._is_due = False
         while self._waiting and self._under_way < self._limits.under_way:
-            batch = _Batch(self._take())
+            batch = Batch(self._take())
             for call in batch.calls:
                 call.batch = batch
             self._under_way += 1
@@ -243,7 +145,7 @@ class BatchedCalls:
                 self._waiting[tenant] = queue
         return calls
 
-    async def _carry(self, batch: _Batch) -> None:
+    async def _carry(self, batch: Batch) -> None:
         failure: Exception = self.lost()
         try:
             batch.response = self._remote.send([call.item for call in batch.calls])
@@ -262,7 +164,7 @@ class BatchedCalls:
             if not batch.has_begun:
                 self._begin(batch)
 
-    def _begin(self, batch: _Batch) -> None:
+    def _begin(self, batch: Batch) -> None:
         batch.has_begun = True
         self._under_way -= 1
         self._unbegun -= len(batch.calls)

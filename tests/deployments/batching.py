@@ -5,7 +5,8 @@ from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
 
 from deployments.batch_messages import Frame, Item, Room
-from deployments.batched_calls import BatchedCalls, BatchLimits, Call, Remote, Response
+from deployments.batched_call import Call, Response
+from deployments.batched_calls import BatchedCalls, BatchLimits, Remote
 from deployments.batched_items import ItemRunner
 from deployments.places import Places
 from smartlite.domain.tenant import working_for

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from deployments.batched_calls import CrashedInBatch
+from deployments.batched_call import CrashedInBatch
 from smartlite.domain.tenant import working_for
 from smartlite.errors import InvalidRequest, Overloaded, ReplicaLost
 from smartlite.logging import request_id

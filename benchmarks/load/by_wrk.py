@@ -44,7 +44,7 @@ def closed_loop_by_wrk(program: str, request: Request, connections: int, duratio
     length_s = max(1, round(duration_s))
     before_s = _children_cpu_s()
     with tempfile.TemporaryDirectory(prefix="smartlite-wrk-") as folder:
-        script = _script(request, Path(folder))
+        script = script_of(request, Path(folder))
         command = (program, "-t1", f"-c{connections}", f"-d{length_s}s", "--latency", *script, *headers, request.url)
         text = subprocess.run(command, capture_output=True, text=True, check=False, timeout=length_s + _SPARE_S).stdout
     found = parse_wrk(text)
@@ -71,7 +71,7 @@ def closed_loop_by_wrk(program: str, request: Request, connections: int, duratio
     )
 
 
-def _script(request: Request, folder: Path) -> tuple[str, ...]:
+def script_of(request: Request, folder: Path) -> tuple[str, ...]:
     """What wrk needs for a body: a script in Lua, whose strings with escapes are JSON's where the text is ASCII."""
     method = request.name.partition(" ")[0]
     body = request.data.partition(b"\r\n\r\n")[2].decode("ascii")

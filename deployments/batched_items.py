@@ -21,6 +21,9 @@ _logger = logging.getLogger(__name__)
 
 _ACCEPT_S: Final = 0.005
 """After so long without a result the gateway is told that the batch has begun, so that it sends the next."""
+_TURNS: Final = 8
+"""Turns of the event loop for which a message waits: a few microseconds each where nothing happens, and a message
+costs some hundred."""
 _PATIENCE_S: Final = 0.1
 """An item without a place for so long goes back to its gateway, where Serve finds it another replica or refuses it."""
 _FRAME_BYTES: Final = 1024 * 1024
@@ -45,7 +48,7 @@ class ItemRunner:
 
     async def run(self, items: Sequence[Item]) -> AsyncGenerator[Frame, None]:
         """Yield what becomes of the items as it comes; closing this generator stops those that have not ended."""
-        outbox = _Outbox()
+        outbox = _Outbox(len(items))
         tasks = {item.id: asyncio.create_task(self._work(index, item, outbox)) for index, item in enumerate(items)}
         self._tasks |= tasks
         try:
@@ -93,9 +96,10 @@ class ItemRunner:
 
 
 class _Outbox:
-    """What waits to be sent, by item."""
+    """What waits to be sent, by item; ``working`` is the number of items that have not ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, working: int) -> None:
+        self._working = working
         self._events: dict[int, list[object]] = {}
         self._ends: dict[int, End] = {}
         self._held_bytes = 0
@@ -114,16 +118,20 @@ class _Outbox:
 
     def end(self, index: int, end: End) -> None:
         self._ends[index] = end
+        self._working -= 1
         self._is_filled.set()
 
     async def filled(self, timeout_s: float | None) -> None:
-        """Wait until something is there, then for one turn of the loop, in which the others get ready as well."""
+        """Wait until something is there, then for some turns of the loop, in which more gets ready."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self._is_filled.wait()
         except TimeoutError:
             return
-        await asyncio.sleep(0)
+        for _ in range(_TURNS):
+            if self._working == 0 or self._held_bytes >= _FRAME_BYTES:
+                return
+            await asyncio.sleep(0)
 
     def take(self) -> list[Part]:
         """As much as one message carries."""

@@ -148,6 +148,8 @@ class BatchedCalls:
     async def _carry(self, batch: Batch) -> None:
         failure: Exception = self.lost()
         try:
+            if all(call.has_ended for call in batch.calls):
+                return
             batch.response = self._remote.send([call.item for call in batch.calls])
             async for frame in batch.response:
                 if not batch.has_begun:
@@ -163,6 +165,8 @@ class BatchedCalls:
                     call.fail(failure)
             if not batch.has_begun:
                 self._begin(batch)
+            # Each of them knows the batch: without this only the collector of cycles would free them.
+            batch.calls.clear()
 
     def _begin(self, batch: Batch) -> None:
         batch.has_begun = True

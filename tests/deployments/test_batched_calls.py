@@ -169,6 +169,20 @@ async def test_a_request_that_is_cancelled_before_it_is_sent_is_not_sent() -> No
     assert replica.batches == [["staying"]]
 
 
+async def test_a_batch_that_everybody_left_on_its_way_is_cancelled_and_makes_room() -> None:
+    replica = Replica()
+    replica.is_accepting.clear()
+    calls = replica.connect(replace(LIMITS, under_way=1, waiting=2))
+    both = [calls.call("say", name, 1) for name in "ab"]
+    await settle()
+    for call in both:
+        call.cancel()
+    await settle()
+    replica.is_accepting.set()
+    assert await drain(calls.call("say", "next", 1)) == ["next-1", "next-2"]
+    assert replica.begun == ["next"]
+
+
 async def test_a_request_that_is_cancelled_on_its_way_is_cancelled_when_it_arrives() -> None:
     replica = Replica()
     replica.is_accepting.clear()

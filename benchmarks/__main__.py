@@ -16,6 +16,7 @@ import httpx
 from benchmarks import (
     asr,
     attention,
+    batched,
     bookkeeping,
     faults,
     gateway,
@@ -54,6 +55,7 @@ BENCHMARKS: Final[Mapping[str, Callable[[Target], list[Row]]]] = {
 """In the order in which they run: memory before anything has been asked, faults last."""
 ALONE: Final = (
     attention,
+    batched,
     bookkeeping,
     guard,
     identity,
@@ -76,7 +78,7 @@ def main() -> int:
     """
     for alone in ALONE:  # they need no platform, or start their own
         if sys.argv[1:2] == [alone.__name__.removeprefix("benchmarks.")]:
-            return alone.main(sys.argv[2:])
+            return int(alone.main(sys.argv[2:]))
     arguments = _parse()
     heading = describe_run(["python", "-m", "benchmarks", *sys.argv[1:]])
     names = arguments.names or [*BENCHMARKS, "startup"]

@@ -14,7 +14,7 @@ from ray import serve
 from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
 
-from deployments.status import read_stages
+from deployments.presence import read_stages
 from smartlite.engines.cores import usable_cores
 
 _logger = logging.getLogger(__name__)

@@ -3,8 +3,8 @@
 from collections.abc import AsyncGenerator, Mapping
 from typing import Final
 
-from deployments.handles import RemoteASR, RemoteEmbedding, RemoteLLM, RemoteTTS, Route
 from deployments.metering import ReplicaMetering
+from deployments.remote_models import RemoteASR, RemoteEmbedding, RemoteLLM, RemoteTTS, Route
 from smartlite.api.app import create_app
 from smartlite.api.in_process import InProcessGateway
 from smartlite.api.services import Services

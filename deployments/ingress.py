@@ -8,7 +8,14 @@ from typing import Any
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
-from deployments.handles import (
+from deployments.idempotency import ReplicaIdempotency
+from deployments.identity import ReplicaIdentity
+from deployments.limits import open_limits
+from deployments.loopback import bind_to_loopback
+from deployments.metering import ReplicaMetering
+from deployments.own_http import answer_directly
+from deployments.pipelines import ReplicaPipelines
+from deployments.remote_models import (
     RemoteASR,
     RemoteEmbedding,
     RemoteLLM,
@@ -17,13 +24,6 @@ from deployments.handles import (
     open_routes,
     open_stages,
 )
-from deployments.idempotency import ReplicaIdempotency
-from deployments.identity import ReplicaIdentity
-from deployments.limits import open_limits
-from deployments.loopback import bind_to_loopback
-from deployments.metering import ReplicaMetering
-from deployments.own_http import answer_directly
-from deployments.pipelines import ReplicaPipelines
 from deployments.schema import migrate_when_possible
 from deployments.status import ServeStatusBoard
 from smartlite.api.app import create_app

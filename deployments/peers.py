@@ -18,7 +18,7 @@ from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
 from deployments.handles import RemoteStage
-from deployments.status import read_stages
+from deployments.presence import read_stages
 from smartlite.errors import Unavailable
 
 _logger = logging.getLogger(__name__)

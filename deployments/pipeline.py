@@ -6,8 +6,8 @@ from contextlib import aclosing
 
 from ray.serve.handle import DeploymentHandle
 
-from deployments.handles import RemoteASR, RemoteLLM, RemoteTTS, open_routes, open_stages
 from deployments.loopback import bind_to_loopback
+from deployments.remote_models import RemoteASR, RemoteLLM, RemoteTTS, open_routes, open_stages
 from deployments.runs import ReplicaRuns
 from smartlite.codecs.encode import open_encoder
 from smartlite.codecs.whole import WholeFileEncoder

@@ -10,9 +10,10 @@ from ray import serve
 
 from deployments.batches import ReplicaBatches
 from deployments.gateway import open_gateway
-from deployments.handles import RemoteASR, RemoteLLM, RemoteStage, RemoteTTS, Route
+from deployments.handles import RemoteStage
 from deployments.limits import open_limits
 from deployments.metering import ReplicaMetering
+from deployments.remote_models import RemoteASR, RemoteLLM, RemoteTTS, Route
 from deployments.status import ServeStatusBoard
 from smartlite.api.subtitles import to_srt, to_vtt
 from smartlite.auth.quota_book import QuotaBook

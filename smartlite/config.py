@@ -13,10 +13,10 @@ import platformdirs
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from smartlite.call_settings import CallSettings
 from smartlite.database_url import normal_database_url
 from smartlite.encryption_keys import parse_encryption_keys
 from smartlite.errors import ConfigurationError
-from smartlite.job_settings import JobSettings
 from smartlite.public_url import is_issuer
 from smartlite.strict import nearest
 
@@ -24,7 +24,7 @@ _PREFIX = "SMARTLITE_"
 _Port = Annotated[int, Field(ge=1, le=65535)]
 
 
-class Settings(JobSettings):
+class Settings(CallSettings):
     """The platform's settings; each field is the environment variable ``SMARTLITE_<FIELD>``."""
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, hide_input_in_errors=True)

@@ -26,6 +26,7 @@ from deployments.tts import TTSDeployment
         PipelineDeployment.run_turn,
         TextDeployment.chat,
         TextDeployment.embed,
+        TextDeployment.run_items,
     ],
 )
 def test_a_streamed_method_is_an_asynchronous_generator_itself(method: Callable[..., Any]) -> None:

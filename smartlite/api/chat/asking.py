@@ -36,6 +36,8 @@ class Asking:
     """Of the conversation that this goes on; None: of none."""
     frame: int = 0
     """So many of the messages come before the conversation."""
+    is_whole: bool = False
+    """Nobody looks at an answer before its end."""
 
     async def reserve(self, spending: Spending, longest_s: float) -> None:
         """Take what hearing and answering may need; ``longest_s`` bounds each recording.
@@ -96,7 +98,7 @@ class Asking:
     async def _answers(
         self, stage: LLMStage, messages: tuple[Message, ...], observation: Observation, spending: Spending
     ) -> AsyncGenerator[Indexed, None]:
-        asked = ChatRequest(self.model, messages, self.options)
+        asked = ChatRequest(self.model, messages, self.options, self.is_whole)
         began = time.perf_counter()
         unfinished = dict.fromkeys(range(self.count), 0)
         first = True

@@ -5,6 +5,7 @@ from typing import Final
 
 from deployments.handles import RemoteASR, RemoteEmbedding, RemoteLLM, RemoteTTS, Route
 from deployments.metering import ReplicaMetering
+from deployments.offers import Offers
 from smartlite.api.app import create_app
 from smartlite.api.in_process import InProcessGateway
 from smartlite.api.services import Services
@@ -59,7 +60,7 @@ def open_gateway(
         Services(
             settings=settings,
             models=models,
-            asr=RemoteASR(routes),
+            asr=RemoteASR(routes, Offers()),
             llm=RemoteLLM(routes),
             tts=RemoteTTS(routes),
             pipeline=_NoTurns(),

@@ -8,7 +8,8 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
 import grpc
@@ -17,8 +18,10 @@ from ray.serve.exceptions import BackPressureError, RayServeException
 from ray.serve.handle import DeploymentHandle
 
 from deployments.metrics import observe
+from deployments.offers import Offers
 from smartlite.config import Settings
 from smartlite.domain.asr import TranscribeRequest, TranscriptEvent
+from smartlite.domain.audio import AudioFile, EncodedAudio
 from smartlite.domain.embedding import EmbeddingEvent, EmbedRequest
 from smartlite.domain.llm import ChatEvent, ChatRequest
 from smartlite.domain.models import ModelDirectory, ModelState, Voice
@@ -34,6 +37,7 @@ from smartlite.errors import (
     Unavailable,
 )
 from smartlite.metrics import STAGE_FIRST_EVENT_SECONDS, STAGE_SECONDS
+from smartlite.spool import SpooledAudio
 
 _logger = logging.getLogger(__name__)
 
@@ -189,11 +193,24 @@ class RemoteModels:
 
 
 class RemoteASR(RemoteModels):
-    """ASRStage behind handles."""
+    """ASRStage behind handles; ``offers`` is where its replicas fetch what is too large to be held."""
+
+    def __init__(self, routes: Mapping[str, Route], offers: Offers) -> None:
+        super().__init__(routes)
+        self._offers = offers
 
     def transcribe(self, request: TranscribeRequest) -> AsyncGenerator[TranscriptEvent, None]:
         """See ASRStage."""
-        return self.stream(request.model, "transcribe", request, len(request.audio.data))
+        if isinstance(request.audio, SpooledAudio):
+            return self._offered(request)
+        return self.stream(request.model, "transcribe", request, _carried_bytes(request.audio))
+
+    async def _offered(self, request: TranscribeRequest) -> AsyncGenerator[TranscriptEvent, None]:
+        async with self._offers.offered(request.audio) as audio:
+            asked = replace(request, audio=audio)
+            async with aclosing(self.stream(request.model, "transcribe", asked)) as events:
+                async for event in events:
+                    yield event
 
 
 class RemoteLLM(RemoteModels):
@@ -222,8 +239,28 @@ class RemoteTTS(RemoteModels):
 
 
 class RemotePipeline(RemoteStage):
-    """PipelineStage behind a handle."""
+    """PipelineStage behind a handle; ``offers`` as in RemoteASR."""
 
-    def run_turn(self, request: VoiceTurnRequest) -> AsyncGenerator[TurnEvent, None]:
+    def __init__(
+        self,
+        handle: DeploymentHandle,
+        name: str,
+        first_event_timeout_s: float,
+        next_event_timeout_s: float,
+        offers: Offers,
+    ) -> None:
+        super().__init__(handle, name, first_event_timeout_s, next_event_timeout_s)
+        self._offers = offers
+
+    async def run_turn(self, request: VoiceTurnRequest) -> AsyncGenerator[TurnEvent, None]:
         """See PipelineStage."""
-        return self.stream("run_turn", request, len(request.audio.data))
+        async with self._offers.offered(request.audio) as audio:
+            asked = replace(request, audio=audio)
+            async with aclosing(self.stream("run_turn", asked, _carried_bytes(audio))) as events:
+                async for event in events:
+                    yield event
+
+
+def _carried_bytes(audio: AudioFile) -> int:
+    """How much of a request is its audio; what is fetched is not part of it."""
+    return len(audio.data) if isinstance(audio, EncodedAudio) else 0

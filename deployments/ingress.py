@@ -23,6 +23,7 @@ from deployments.identity import ReplicaIdentity
 from deployments.limits import open_limits
 from deployments.loopback import bind_to_loopback
 from deployments.metering import ReplicaMetering
+from deployments.offers import Offers
 from deployments.pipelines import ReplicaPipelines
 from deployments.schema import migrate_when_possible
 from deployments.status import ServeStatusBoard
@@ -71,14 +72,15 @@ class IngressDeployment:
         quotas = QuotaBook(database)
         self._metering = ReplicaMetering(settings, database, cipher) if is_guarded else None
         works = ReplicaPipelines(settings, database, cipher, models)
+        offers = Offers()
         has_embedding = any(model.task == "embedding" for model in models.models)
         self._services = Services(
             settings=settings,
             models=models,
-            asr=RemoteASR(routes),
+            asr=RemoteASR(routes, offers),
             llm=RemoteLLM(routes),
             tts=RemoteTTS(routes),
-            pipeline=RemotePipeline(pipeline, "pipeline", *_pipeline_waits(models, settings)),
+            pipeline=RemotePipeline(pipeline, "pipeline", *_pipeline_waits(models, settings), offers),
             status=ServeStatusBoard(serve.get_replica_context().app_name, models, stages),
             embedding=RemoteEmbedding(routes) if has_embedding else None,
             authenticator=users.authenticator if users else None,

@@ -13,6 +13,7 @@ from deployments.gateway import open_gateway
 from deployments.handles import RemoteASR, RemoteLLM, RemoteStage, RemoteTTS, Route
 from deployments.limits import open_limits
 from deployments.metering import ReplicaMetering
+from deployments.offers import Offers
 from deployments.status import ServeStatusBoard
 from smartlite.api.subtitles import to_srt, to_vtt
 from smartlite.auth.quota_book import QuotaBook
@@ -180,7 +181,7 @@ class ReplicaRuns:
         self, settings: Settings, routes: Mapping[str, Route], limits: Limits | None
     ) -> tuple[ASRStage, LLMStage, TTSStage]:
         """What steps use; limited and recorded where requests are."""
-        asr, llm, tts = RemoteASR(routes), RemoteLLM(routes), RemoteTTS(routes)
+        asr, llm, tts = RemoteASR(routes, Offers()), RemoteLLM(routes), RemoteTTS(routes)
         if self._metering is None or limits is None:
             return asr, llm, tts
         meter = Meter(self._metering.metering.recorder, limits, settings.pipeline_max_audio_duration_s)

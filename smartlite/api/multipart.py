@@ -1,7 +1,6 @@
-"""Multipart forms with one recording, or with files: read within hard limits, in memory, so that nothing is left.
+"""Multipart forms with one recording, or with files: read within hard limits, so that nothing is left.
 
-Must not know which route reads or what the fields mean. No temporary file is ever made: the recording is passed on as
-bytes anyway, and its size is bounded by the settings.
+Must not know which route reads or what the fields mean. A recording is spooled: a large one is never held as a whole.
 """
 
 import asyncio
@@ -14,7 +13,8 @@ from python_multipart.multipart import parse_options_header
 from starlette.requests import Request
 
 from smartlite.api.form_reader import FILE_FIELD, FilesForm, FormReader
-from smartlite.domain.audio import EncodedAudio
+from smartlite.api.spools import closed_with
+from smartlite.domain.audio import AudioFile, EncodedAudio
 from smartlite.errors import (
     AudioEmpty,
     InvalidMultipart,
@@ -22,6 +22,7 @@ from smartlite.errors import (
     RequestTooLarge,
     UnsupportedMediaType,
 )
+from smartlite.spool import Spool, SpooledAudio
 
 IDLE_TIMEOUT_S: Final = 30.0
 
@@ -30,7 +31,8 @@ IDLE_TIMEOUT_S: Final = 30.0
 class MultipartForm:
     """A form as it was sent: one recording and its text fields."""
 
-    audio: EncodedAudio
+    audio: AudioFile
+    """Held, or spooled until the request has been answered."""
     fields: Mapping[str, tuple[str, ...]]
     """Values by name in the order sent; ``name[]`` is kept under ``name``, empty values are left out."""
 
@@ -45,19 +47,22 @@ async def read_form(request: Request, max_bytes: int, idle_timeout_s: float = ID
 
     Raises:
         UnsupportedMediaType: 415, another content type.
-        RequestTooLarge: 413, found while reading, so never more than ``max_bytes`` are held.
+        RequestTooLarge: 413, found while reading.
         InvalidMultipart: 400, not the form it says it is, over a limit, or it stopped arriving.
         MissingParameter: 400, no ``file``.
         AudioEmpty: 400, a ``file`` of 0 bytes.
+        Unavailable: 503, the disk takes no more.
         ClientDisconnect: The client hung up half-way.
     """
-    form = await _read(request, max_bytes, idle_timeout_s, None)
-    file = form.files.get(FILE_FIELD)
-    if file is None:
-        raise MissingParameter(f"Missing required parameter: '{FILE_FIELD}'.", FILE_FIELD)
-    if not file.data:
+    spool = closed_with(request.scope, Spool())
+    form = await read_streamed(request, max_bytes, spool.write, idle_timeout_s)
+    if not spool.size_bytes:
         raise AudioEmpty(f"'{FILE_FIELD}' is empty.", FILE_FIELD)
-    return MultipartForm(EncodedAudio(file.data, file.filename), form.fields)
+    await spool.finish()
+    filename = form.files[FILE_FIELD].filename
+    if spool.is_held:
+        return MultipartForm(EncodedAudio(await spool.read(), filename), form.fields)
+    return MultipartForm(SpooledAudio(spool, filename), form.fields)
 
 
 async def read_files(
@@ -79,12 +84,8 @@ async def read_streamed(
         SmartLiteError: What ``read_form`` raises, but for an empty file; and what ``take`` raises.
     """
     reader = FormReader(_boundary(request), None)
-    received_bytes = 0
-    async with aclosing(request.stream()) as body:
-        while data := await _next(body, idle_timeout_s):
-            received_bytes += len(data)
-            if received_bytes > max_bytes:
-                raise RequestTooLarge(f"The request is larger than the limit of {max_bytes} bytes.", FILE_FIELD)
+    async with aclosing(_body(request, max_bytes, idle_timeout_s)) as body:
+        async for data in body:
             reader.feed(data)
             if not reader.has_fault and (taken := reader.taken()):
                 await take(taken)
@@ -94,16 +95,22 @@ async def read_streamed(
     return form
 
 
-async def _read(request: Request, max_bytes: int, idle_timeout_s: float, most_files: int | None) -> FilesForm:
+async def _read(request: Request, max_bytes: int, idle_timeout_s: float, most_files: int) -> FilesForm:
     reader = FormReader(_boundary(request), most_files)
+    async with aclosing(_body(request, max_bytes, idle_timeout_s)) as body:
+        async for data in body:
+            reader.feed(data)
+    return reader.finish()
+
+
+async def _body(request: Request, max_bytes: int, idle_timeout_s: float) -> AsyncGenerator[bytes, None]:
     received_bytes = 0
     async with aclosing(request.stream()) as body:
         while data := await _next(body, idle_timeout_s):
             received_bytes += len(data)
             if received_bytes > max_bytes:
                 raise RequestTooLarge(f"The request is larger than the limit of {max_bytes} bytes.", FILE_FIELD)
-            reader.feed(data)
-    return reader.finish()
+            yield data
 
 
 async def _next(body: AsyncGenerator[bytes, None], idle_timeout_s: float) -> bytes:

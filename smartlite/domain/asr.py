@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from smartlite.domain.audio import EncodedAudio
+from smartlite.domain.audio import AudioFile
 from smartlite.domain.logprobs import TokenLogprob
 
 Task = Literal["transcribe", "translate"]
@@ -73,7 +73,7 @@ class TranscribeOptions:
 class TranscribeRequest:
     """What the ASR stage takes."""
 
-    audio: EncodedAudio
+    audio: AudioFile
     model: str
     """A served model's own id, not an alias."""
     options: TranscribeOptions = TranscribeOptions()

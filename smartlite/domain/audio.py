@@ -26,13 +26,50 @@ RECOGNITION_SAMPLE_RATE_HZ: Final = 16_000
 """What the ASR engines take (Whisper, section 2.2)."""
 
 
+class AudioFile(Protocol):
+    """A media file as somebody sent it, wherever its bytes are; nothing about it is known to be true."""
+
+    @property
+    def filename(self) -> str:
+        """The sender's name for it, for messages only: never a path, never what decides the format."""
+        ...
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the file."""
+        ...
+
+    @property
+    def head(self) -> bytes:
+        """Its first bytes, 64 at least where it has as many."""
+        ...
+
+    async def read(self) -> bytes:
+        """All of it, for whoever decodes it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class EncodedAudio:
-    """A media file as somebody sent it; nothing about it is known to be true."""
+    """An AudioFile that is held."""
 
     data: bytes
     filename: str = ""
-    """The sender's name for it, for messages only: never a path, never what decides the format."""
+    """See AudioFile."""
+
+    @property
+    def size_bytes(self) -> int:
+        """See AudioFile."""
+        return len(self.data)
+
+    @property
+    def head(self) -> bytes:
+        """See AudioFile."""
+        return self.data[:64]
+
+    async def read(self) -> bytes:
+        """See AudioFile."""
+        return self.data
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,7 +123,7 @@ async def create_translation(request: Request, services: ServicesDep, observatio
 
 async def _reserve(request: Request, services: Services, asked: TranscribeRequest) -> Spending:
     spending = spending_of(request)
-    longest_s = most_audio_s(asked.audio.data, services.settings.max_audio_duration_s)
+    longest_s = most_audio_s(asked.audio, services.settings.max_audio_duration_s)
     await spending.reserve(ModelUsage(asked.model, audio_input_s=longest_s))
     return spending
 

@@ -6,6 +6,7 @@ from typing import Final
 from deployments.handles import RemoteASR, RemoteEmbedding, RemoteLLM, RemoteTTS, Route
 from deployments.metering import ReplicaMetering
 from deployments.offers import Offers
+from deployments.results import open_results
 from smartlite.api.app import create_app
 from smartlite.api.in_process import InProcessGateway
 from smartlite.api.services import Services
@@ -72,6 +73,7 @@ def open_gateway(
             idempotency=IdempotencyKeeper(database, blobs),
             prompts=prompts,
             conversations=conversations,
+            results=open_results(settings, database, blobs),
         )
     )
 

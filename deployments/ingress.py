@@ -25,6 +25,7 @@ from deployments.loopback import bind_to_loopback
 from deployments.metering import ReplicaMetering
 from deployments.offers import Offers
 from deployments.pipelines import ReplicaPipelines
+from deployments.results import open_results
 from deployments.schema import migrate_when_possible
 from deployments.status import ServeStatusBoard
 from smartlite.api.app import create_app
@@ -98,6 +99,7 @@ class IngressDeployment:
             retention=works.retention,
             prompts=works.prompts,
             conversations=works.conversations,
+            results=open_results(settings, database, works.media),
             webhooks=works.webhooks,
         )
 

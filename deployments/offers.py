@@ -6,6 +6,7 @@ says a secret of 256 bits, which is made for this one upload and forgotten with 
 """
 
 import asyncio
+import hashlib
 import logging
 import os
 import secrets
@@ -51,6 +52,10 @@ class OfferedAudio:
             return await asyncio.to_thread(self._fetch)
         except OSError as error:
             raise ReplicaLost("The upload was lost with the gateway replica that had it. Try again.") from error
+
+    async def sha256(self) -> bytes:
+        """See AudioFile."""
+        return (await asyncio.to_thread(hashlib.sha256, await self.read())).digest()
 
     def _fetch(self) -> bytes:
         with socket.create_connection((self.host, self.port), _CONNECT_TIMEOUT_S) as connection:

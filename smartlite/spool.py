@@ -5,6 +5,7 @@ is left of it when the process ends, however it ends.
 """
 
 import asyncio
+import hashlib
 import os
 import tempfile
 from collections.abc import Callable
@@ -82,6 +83,12 @@ class Spool:
             return bytes(self._held[begin : begin + PIECE_BYTES])
         return await self._in_thread(lambda: self._pieces(begin, PIECE_BYTES))
 
+    async def sha256(self) -> bytes:
+        """Of all of it."""
+        if self._file is None:
+            return hashlib.sha256(self._held).digest()
+        return await self._in_thread(self._hash)
+
     def duplicate(self) -> int:
         """A descriptor of the file of its own, which outlives ``close``; its caller closes it."""
         assert self._file is not None  # noqa: S101 - only asked for what is not held
@@ -118,6 +125,12 @@ class Spool:
         assert self._file is not None  # noqa: S101
         return os.pread(self._file.fileno(), size_bytes, begin)
 
+    def _hash(self) -> bytes:
+        found = hashlib.sha256()
+        for begin in range(0, self.size_bytes, PIECE_BYTES):
+            found.update(self._pieces(begin, PIECE_BYTES))
+        return found.digest()
+
     async def _in_thread(self, work: Callable[[], T]) -> T:
         future = asyncio.get_running_loop().run_in_executor(None, work)
         self._working = cast("asyncio.Future[object]", future)
@@ -145,6 +158,10 @@ class SpooledAudio:
     async def read(self) -> bytes:
         """See AudioFile."""
         return await self.spool.read()
+
+    async def sha256(self) -> bytes:
+        """See AudioFile."""
+        return await self.spool.sha256()
 
 
 def _open() -> BinaryIO:

@@ -1,5 +1,7 @@
 """Audio as the platform carries it: encoded bytes at the borders, mono float samples inside. No I/O, no codec."""
 
+import asyncio
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, get_args
@@ -48,6 +50,10 @@ class AudioFile(Protocol):
         """All of it, for whoever decodes it."""
         ...
 
+    async def sha256(self) -> bytes:
+        """Of all of it."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class EncodedAudio:
@@ -70,6 +76,10 @@ class EncodedAudio:
     async def read(self) -> bytes:
         """See AudioFile."""
         return self.data
+
+    async def sha256(self) -> bytes:
+        """See AudioFile."""
+        return (await asyncio.to_thread(hashlib.sha256, self.data)).digest()
 
 
 @dataclass(frozen=True, slots=True)

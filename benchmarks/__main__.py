@@ -30,6 +30,7 @@ from benchmarks import (
     preprocessing,
     startup,
     tts,
+    upload_memory,
     voice,
 )
 from benchmarks.machine import describe_run
@@ -51,7 +52,16 @@ BENCHMARKS: Final[Mapping[str, Callable[[Target], list[Row]]]] = {
     "faults": faults.measure,
 }
 """In the order in which they run: memory before anything has been asked, faults last."""
-ALONE: Final = (attention, bookkeeping, guard, identity, killed_workers, language_models, preprocessing)
+ALONE: Final = (
+    attention,
+    bookkeeping,
+    guard,
+    identity,
+    killed_workers,
+    language_models,
+    preprocessing,
+    upload_memory,
+)
 """Those that need no platform: commands of their own."""
 
 _RESULTS: Final = Path(__file__).with_name("RESULTS.md")
@@ -64,15 +74,7 @@ def main() -> int:
     Returns:
         0 when every goal is met, 1 when one is not, 2 when something could not be measured.
     """
-    for alone in (
-        attention,
-        bookkeeping,
-        guard,
-        identity,
-        killed_workers,
-        language_models,
-        preprocessing,
-    ):  # they need no platform
+    for alone in ALONE:
         if sys.argv[1:2] == [alone.__name__.removeprefix("benchmarks.")]:
             return alone.main(sys.argv[2:])
     arguments = _parse()

@@ -33,7 +33,8 @@ class Spool:
 
     def __init__(self, in_memory_bytes: int = IN_MEMORY_BYTES) -> None:
         self._in_memory_bytes = in_memory_bytes
-        self._held = bytearray()
+        self._held: list[bytes] = []
+        self._held_bytes = 0
         self._file: BinaryIO | None = None
         self._written_bytes = 0
         self._working: asyncio.Future[object] | None = None
@@ -43,7 +44,7 @@ class Spool:
     @property
     def size_bytes(self) -> int:
         """All that was written."""
-        return self._written_bytes + len(self._held)
+        return self._written_bytes + self._held_bytes
 
     @property
     def is_held(self) -> bool:
@@ -58,8 +59,9 @@ class Spool:
         """
         if len(self.head) < HEAD_BYTES:
             self.head += data[: HEAD_BYTES - len(self.head)]
-        self._held += data
-        if len(self._held) > self._in_memory_bytes:
+        self._held.append(data)
+        self._held_bytes += len(data)
+        if self._held_bytes > self._in_memory_bytes:
             await self._flush()
 
     async def finish(self) -> None:
@@ -74,19 +76,19 @@ class Spool:
     async def read(self) -> bytes:
         """All of it."""
         if self._file is None:
-            return bytes(self._held)
+            return self._whole()
         return await self._in_thread(lambda: self._pieces(0, self.size_bytes))
 
     async def piece(self, begin: int) -> bytes:
         """At most ``PIECE_BYTES`` from a place on; none behind the end."""
         if self._file is None:
-            return bytes(self._held[begin : begin + PIECE_BYTES])
+            return self._whole()[begin : begin + PIECE_BYTES]
         return await self._in_thread(lambda: self._pieces(begin, PIECE_BYTES))
 
     async def sha256(self) -> bytes:
         """Of all of it."""
         if self._file is None:
-            return hashlib.sha256(self._held).digest()
+            return hashlib.sha256(self._whole()).digest()
         return await self._in_thread(self._hash)
 
     def duplicate(self) -> int:
@@ -97,7 +99,7 @@ class Spool:
     def close(self) -> None:
         """Forget the bytes. A thread that still works on the file is waited for, without blocking."""
         file, self._file = self._file, None
-        self._held.clear()
+        self._held, self._held_bytes = [], 0
         if file is None:
             return
         if self._working is not None and not self._working.done():
@@ -107,19 +109,25 @@ class Spool:
             file.close()
 
     async def _flush(self) -> None:
-        data, self._held = self._held, bytearray()
+        data, self._held, self._held_bytes = self._held, [], 0
         try:
             self._file = self._file or await asyncio.to_thread(_open)
             await self._in_thread(lambda: self._append(data))
         except OSError as error:
             raise Unavailable("The upload cannot be kept on the gateway's disk: it is full, or it fails.") from error
-        self._written_bytes += len(data)
+        self._written_bytes += sum(map(len, data))
 
-    def _append(self, data: bytearray) -> None:
+    def _whole(self) -> bytes:
+        if len(self._held) > 1:
+            self._held = [b"".join(self._held)]
+        return self._held[0] if self._held else b""
+
+    def _append(self, pieces: list[bytes]) -> None:
         assert self._file is not None  # noqa: S101
-        rest = memoryview(data)
-        while rest:
-            rest = rest[self._file.write(rest) :]
+        for piece in pieces:
+            rest = memoryview(piece)
+            while rest:
+                rest = rest[self._file.write(rest) :]
 
     def _pieces(self, begin: int, size_bytes: int) -> bytes:
         assert self._file is not None  # noqa: S101

@@ -193,6 +193,14 @@ async def test_somebody_clears_their_cache(cached: Cached, ada: httpx.AsyncClien
     assert told(await transcribe(ada)) == "miss"
 
 
+async def test_who_deletes_what_was_said_deletes_what_was_heard(cached: Cached, ada: httpx.AsyncClient) -> None:
+    await transcribe(ada)
+    await cached.platform.drain.read_all()
+    request = (await ada.get("/v1/requests")).json()["data"][0]
+    assert (await ada.delete(f"/v1/requests/{request['id']}/content")).status_code == 204
+    assert told(await transcribe(ada)) == "miss"
+
+
 @pytest.mark.parametrize("cache", [{"ttl_s": 0}, {"ttl_s": 2_592_001}, {"ttl": 60}, "yes please"])
 async def test_a_wrong_field_is_refused(ada: httpx.AsyncClient, cache: object) -> None:
     answer = await ada.post(SPEAK, json=SPEECH | {"cache": cache})

@@ -7,7 +7,7 @@ from smartlite.api.principal import PrincipalDep
 from smartlite.api.schemas.caching import ClearedCache
 from smartlite.api.services import ResultsDep
 
-router = APIRouter(tags=["Audio"])
+router = APIRouter(tags=["Usage"])
 
 
 @router.delete("/cache", summary="Remove your cached results", dependencies=[needs_principal()])

@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import BinaryIO, Final, TypeVar, cast
 
@@ -79,11 +79,16 @@ class Spool:
             return self._whole()
         return await self._in_thread(lambda: self._pieces(0, self.size_bytes))
 
-    async def piece(self, begin: int) -> bytes:
-        """At most ``PIECE_BYTES`` from a place on; none behind the end."""
+    async def piece(self, begin: int, most_bytes: int = PIECE_BYTES) -> bytes:
+        """At most so many bytes from a place on; none behind the end."""
         if self._file is None:
-            return self._whole()[begin : begin + PIECE_BYTES]
-        return await self._in_thread(lambda: self._pieces(begin, PIECE_BYTES))
+            return self._whole()[begin : begin + most_bytes]
+        return await self._in_thread(lambda: self._pieces(begin, most_bytes))
+
+    async def pieces(self, most_bytes: int) -> AsyncIterator[bytes]:
+        """All of it, so many bytes at a time."""
+        for begin in range(0, self.size_bytes, most_bytes):
+            yield await self.piece(begin, most_bytes)
 
     async def sha256(self) -> bytes:
         """Of all of it."""

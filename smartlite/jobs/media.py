@@ -1,6 +1,6 @@
 """Media of tenants: where they are, and only they. Must not know what is in them, nor which steps make them."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterable, Sequence
 from typing import Final
 
 from smartlite.domain.pipelines import Run
@@ -40,6 +40,12 @@ class TenantMedia:
         if not _is_media_key(key):
             raise NotFound(f"No file can be kept as '{key[:128]}'.", "key")
         await self._blobs.put(self._tenant, key, data)
+
+    async def put_pieces(self, key: str, pieces: AsyncIterable[bytes]) -> None:
+        """As ``put``, of which one piece is held at a time."""
+        if not _is_media_key(key):
+            raise NotFound(f"No file can be kept as '{key[:128]}'.", "key")
+        await self._blobs.put_pieces(self._tenant, key, pieces)
 
     async def delete(self, key: str) -> None:
         """Remove a file; nothing where there is none."""

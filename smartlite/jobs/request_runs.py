@@ -1,6 +1,7 @@
 """Requests that are accepted to be answered later, each as a run. Must not know HTTP, nor who answers them."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from smartlite.domain.ids import new_id
 from smartlite.domain.pipelines import MediaRef, Run
@@ -12,7 +13,11 @@ from smartlite.jobs.request_document import REQUEST_ID, REQUEST_SOURCE
 from smartlite.jobs.runs import Runs, Submission
 from smartlite.pipeline.execution.values import media_json
 from smartlite.pipeline.spec.kinds import GATEWAY_REQUEST
+from smartlite.spool import Spool
 from smartlite.storage.blobs import BlobStore
+
+PART_BYTES: Final = 4 * 1024 * 1024
+"""Of a large body, which is stored in parts; one is held at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +27,7 @@ class AcceptedRequest:
     method: str
     path: str
     content_type: str
-    body: bytes
+    body: Spool
 
 
 class RequestRuns:
@@ -45,9 +50,9 @@ class RequestRuns:
             StorageUnavailable, DatabaseUnavailable: 503.
         """
         run_id = new_id("run")
-        body = MediaRef(f"{MEDIA_PREFIX}runs/{run_id}/inputs/body", request.content_type, len(request.body))
+        body = MediaRef(f"{MEDIA_PREFIX}runs/{run_id}/inputs/body", request.content_type, request.body.size_bytes)
         objects = TenantMedia(self._media, caller.user_id)
-        await objects.put(body.key, request.body)
+        await self._keep(objects, body.key, request.body)
         submission = Submission(
             user_id=caller.user_id,
             organization_id=caller.organization_id,
@@ -68,8 +73,16 @@ class RequestRuns:
         try:
             return await self._runs.submit(submission)
         except RunQueueFull:
-            await objects.delete(body.key)
+            for key in await objects.list(body.key):
+                await objects.delete(key)
             raise
+
+    async def _keep(self, objects: TenantMedia, key: str, body: Spool) -> None:
+        """Whole where it is small anyway."""
+        if body.is_held:
+            await objects.put(key, await body.read())
+        else:
+            await objects.put_pieces(key, body.pieces(PART_BYTES))
 
     async def wait(self, run_id: str, seconds: float) -> Run:
         """See Runs."""

@@ -12,6 +12,7 @@ import os
 import secrets
 import socket
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from typing import Final
@@ -48,10 +49,14 @@ class OfferedAudio:
         Raises:
             ReplicaLost: 503, whoever offered it has ended, or has given it up.
         """
+        # A thread of its own: on a slow network it would keep one from the engines, which share a few.
+        thread = ThreadPoolExecutor(1, "smartlite-fetch")
         try:
-            return await asyncio.to_thread(self._fetch)
+            return await asyncio.get_running_loop().run_in_executor(thread, self._fetch)
         except OSError as error:
             raise ReplicaLost("The upload was lost with the gateway replica that had it. Try again.") from error
+        finally:
+            thread.shutdown(wait=False)
 
     async def sha256(self) -> bytes:
         """See AudioFile."""

@@ -37,6 +37,28 @@ class MultipartForm:
     """Values by name in the order sent; ``name[]`` is kept under ``name``, empty values are left out."""
 
 
+@dataclass(frozen=True, slots=True)
+class SpooledFile:
+    """A file of a form."""
+
+    content: Spool
+    """Until the request has been answered."""
+    filename: str
+    content_type: str
+    """As its sender says; empty where it is not said."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpooledForm:
+    """A form as it was sent: files and text fields, each by its name."""
+
+    files: Mapping[str, SpooledFile]
+    fields: Mapping[str, tuple[str, ...]]
+
+
+_Take = Callable[[str, bytes], Awaitable[None]]
+
+
 async def read_form(request: Request, max_bytes: int, idle_timeout_s: float = IDLE_TIMEOUT_S) -> MultipartForm:
     """Read a whole form; its ``file`` part is required.
 
@@ -67,9 +89,26 @@ async def read_form(request: Request, max_bytes: int, idle_timeout_s: float = ID
 
 async def read_files(
     request: Request, max_bytes: int, most_files: int, idle_timeout_s: float = IDLE_TIMEOUT_S
-) -> FilesForm:
-    """Likewise, where every part with a file name is a file. Raises what ``read_form`` does, but for the last two."""
-    return await _read(request, max_bytes, idle_timeout_s, most_files)
+) -> SpooledForm:
+    """Likewise, where every part with a file name is a file.
+
+    Raises:
+        SmartLiteError: What ``read_form`` raises, but for a file that is missing or empty.
+    """
+    spools: dict[str, Spool] = {}
+
+    async def take(name: str, data: bytes) -> None:
+        if name not in spools:
+            spools[name] = closed_with(request.scope, Spool())
+        await spools[name].write(data)
+
+    form = await _read(request, max_bytes, idle_timeout_s, most_files, take)
+    files = {}
+    for name, file in form.files.items():
+        spool = spools.get(name) or Spool()
+        await spool.finish()
+        files[name] = SpooledFile(spool, file.filename, file.content_type)
+    return SpooledForm(files, form.fields)
 
 
 async def read_streamed(
@@ -83,23 +122,26 @@ async def read_streamed(
     Raises:
         SmartLiteError: What ``read_form`` raises, but for an empty file; and what ``take`` raises.
     """
-    reader = FormReader(_boundary(request), None)
-    async with aclosing(_body(request, max_bytes, idle_timeout_s)) as body:
-        async for data in body:
-            reader.feed(data)
-            if not reader.has_fault and (taken := reader.taken()):
-                await take(taken)
-    form = reader.finish()
+
+    async def take_file(_: str, data: bytes) -> None:
+        await take(data)
+
+    form = await _read(request, max_bytes, idle_timeout_s, None, take_file)
     if FILE_FIELD not in form.files:
         raise MissingParameter(f"Missing required parameter: '{FILE_FIELD}'.", FILE_FIELD)
     return form
 
 
-async def _read(request: Request, max_bytes: int, idle_timeout_s: float, most_files: int) -> FilesForm:
+async def _read(
+    request: Request, max_bytes: int, idle_timeout_s: float, most_files: int | None, take: _Take
+) -> FilesForm:
     reader = FormReader(_boundary(request), most_files)
     async with aclosing(_body(request, max_bytes, idle_timeout_s)) as body:
         async for data in body:
             reader.feed(data)
+            if not reader.has_fault:
+                for name, taken in reader.taken():
+                    await take(name, taken)
     return reader.finish()
 
 

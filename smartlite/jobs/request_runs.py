@@ -1,7 +1,6 @@
 """Requests that are accepted to be answered later, each as a run. Must not know HTTP, nor who answers them."""
 
 from dataclasses import dataclass
-from typing import Final
 
 from smartlite.domain.ids import new_id
 from smartlite.domain.pipelines import MediaRef, Run
@@ -15,9 +14,6 @@ from smartlite.pipeline.execution.values import media_json
 from smartlite.pipeline.spec.kinds import GATEWAY_REQUEST
 from smartlite.spool import Spool
 from smartlite.storage.blobs import BlobStore
-
-PART_BYTES: Final = 4 * 1024 * 1024
-"""Of a large body, which is stored in parts; one is held at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +48,7 @@ class RequestRuns:
         run_id = new_id("run")
         body = MediaRef(f"{MEDIA_PREFIX}runs/{run_id}/inputs/body", request.content_type, request.body.size_bytes)
         objects = TenantMedia(self._media, caller.user_id)
-        await self._keep(objects, body.key, request.body)
+        await objects.put_spool(body.key, request.body)
         submission = Submission(
             user_id=caller.user_id,
             organization_id=caller.organization_id,
@@ -73,16 +69,8 @@ class RequestRuns:
         try:
             return await self._runs.submit(submission)
         except RunQueueFull:
-            for key in await objects.list(body.key):
-                await objects.delete(key)
+            await objects.delete_spool(body.key)
             raise
-
-    async def _keep(self, objects: TenantMedia, key: str, body: Spool) -> None:
-        """Whole where it is small anyway."""
-        if body.is_held:
-            await objects.put(key, await body.read())
-        else:
-            await objects.put_pieces(key, body.pieces(PART_BYTES))
 
     async def wait(self, run_id: str, seconds: float) -> Run:
         """See Runs."""

@@ -108,6 +108,16 @@ class BlobStore:
         """
         await self._run(lambda: self._objects.delete(_path(tenant, key)))
 
+    async def delete_pieces(self, tenant: str, key: str) -> None:
+        """Remove an object with its parts, where it is in parts; nothing where there is none.
+
+        Raises:
+            StorageUnavailable: 503.
+        """
+        for part in await self.list(tenant, _parts(key)):
+            await self.delete(tenant, part)
+        await self.delete(tenant, key)
+
     async def list(self, tenant: str, prefix: str = "") -> Sequence[str]:
         """A tenant's keys that begin with ``prefix``, sorted.
 
@@ -168,7 +178,11 @@ def _name(key: str, magic: bytes) -> str:
 
 
 def _part(key: str, number: int) -> str:
-    return f"{key}.part-{number:05}"
+    return f"{_parts(key)}{number:05}"
+
+
+def _parts(key: str) -> str:
+    return f"{key}.part-"
 
 
 def _path(tenant: str, key: str) -> str:

@@ -79,7 +79,7 @@ class Offers:
 
     def __init__(self, host: str | None = None) -> None:
         """``host``: the address to listen on; None takes that by which Ray knows this node."""
-        self._host = host or ray.util.get_node_ip_address()
+        self._host = host
         self._offered: dict[bytes, SpooledAudio] = {}
         self._server: asyncio.Server | None = None
         self._starting = asyncio.Lock()
@@ -107,9 +107,10 @@ class Offers:
 
     async def _address(self) -> tuple[str, int]:
         async with self._starting:
+            host = self._host = self._host or ray.util.get_node_ip_address()
             if self._server is None:
-                self._server = await asyncio.start_server(self._give, self._host, 0)
-        return self._host, self._server.sockets[0].getsockname()[1]
+                self._server = await asyncio.start_server(self._give, host, 0)
+        return host, self._server.sockets[0].getsockname()[1]
 
     async def _give(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._connections >= _MOST_CONNECTIONS:

@@ -1,8 +1,10 @@
 """Bytes that may be too many to hold."""
 
+import asyncio
 import errno
 import os
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -70,3 +72,29 @@ async def test_a_full_disk_is_a_503(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_open", full)
     with pytest.raises(Unavailable, match="full"):
         await filled()
+
+
+async def test_a_file_that_is_written_is_closed_when_that_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, may_end = threading.Event(), threading.Event()
+    append = Spool._append
+
+    def slow(self: Spool, pieces: list[bytes]) -> None:
+        begun.set()
+        assert may_end.wait(10)
+        append(self, pieces)
+
+    spool = Spool(10)
+    await spool.write(bytes(20))
+    file = spool._file
+    assert file is not None
+    monkeypatch.setattr(Spool, "_append", slow)
+    writing = asyncio.create_task(spool.write(bytes(20)))
+    await asyncio.to_thread(begun.wait, 10)
+    writing.cancel()
+    spool.close()
+    assert not file.closed
+    may_end.set()
+    assert spool._working is not None
+    await spool._working
+    await asyncio.sleep(0)
+    assert file.closed

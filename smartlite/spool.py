@@ -75,15 +75,14 @@ class Spool:
 
     async def read(self) -> bytes:
         """All of it."""
-        if self._file is None:
-            return self._whole()
-        return await self._in_thread(lambda: self._pieces(0, self.size_bytes))
+        return await self.piece(0, self.size_bytes)
 
     async def piece(self, begin: int, most_bytes: int = PIECE_BYTES) -> bytes:
         """At most so many bytes from a place on; none behind the end."""
-        if self._file is None:
+        file = self._file
+        if file is None:
             return self._whole()[begin : begin + most_bytes]
-        return await self._in_thread(lambda: self._pieces(begin, most_bytes))
+        return await self._in_thread(lambda: os.pread(file.fileno(), most_bytes, begin))
 
     async def pieces(self, most_bytes: int) -> AsyncIterator[bytes]:
         """All of it, so many bytes at a time."""
@@ -92,9 +91,10 @@ class Spool:
 
     async def sha256(self) -> bytes:
         """Of all of it."""
-        if self._file is None:
+        file = self._file
+        if file is None:
             return hashlib.sha256(self._whole()).digest()
-        return await self._in_thread(self._hash)
+        return await self._in_thread(lambda: _hash(file, self.size_bytes))
 
     def duplicate(self) -> int:
         """A descriptor of the file of its own, which outlives ``close``; its caller closes it."""
@@ -116,8 +116,8 @@ class Spool:
     async def _flush(self) -> None:
         data, self._held, self._held_bytes = self._held, [], 0
         try:
-            self._file = self._file or await asyncio.to_thread(_open)
-            await self._in_thread(lambda: self._append(data))
+            file = self._file = self._file or await asyncio.to_thread(_open)
+            await self._in_thread(lambda: _append(file, data))
         except OSError as error:
             raise Unavailable("The upload cannot be kept on the gateway's disk: it is full, or it fails.") from error
         self._written_bytes += sum(map(len, data))
@@ -126,23 +126,6 @@ class Spool:
         if len(self._held) > 1:
             self._held = [b"".join(self._held)]
         return self._held[0] if self._held else b""
-
-    def _append(self, pieces: list[bytes]) -> None:
-        assert self._file is not None  # noqa: S101
-        for piece in pieces:
-            rest = memoryview(piece)
-            while rest:
-                rest = rest[self._file.write(rest) :]
-
-    def _pieces(self, begin: int, size_bytes: int) -> bytes:
-        assert self._file is not None  # noqa: S101
-        return os.pread(self._file.fileno(), size_bytes, begin)
-
-    def _hash(self) -> bytes:
-        found = hashlib.sha256()
-        for begin in range(0, self.size_bytes, PIECE_BYTES):
-            found.update(self._pieces(begin, PIECE_BYTES))
-        return found.digest()
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         future = asyncio.get_running_loop().run_in_executor(None, work)
@@ -175,6 +158,20 @@ class SpooledAudio:
     async def sha256(self) -> bytes:
         """See AudioFile."""
         return await self.spool.sha256()
+
+
+def _append(file: BinaryIO, pieces: list[bytes]) -> None:
+    for piece in pieces:
+        rest = memoryview(piece)
+        while rest:
+            rest = rest[file.write(rest) :]
+
+
+def _hash(file: BinaryIO, size_bytes: int) -> bytes:
+    found = hashlib.sha256()
+    for begin in range(0, size_bytes, PIECE_BYTES):
+        found.update(os.pread(file.fileno(), PIECE_BYTES, begin))
+    return found.digest()
 
 
 def _open() -> BinaryIO:

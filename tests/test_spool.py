@@ -6,6 +6,7 @@ import os
 import tempfile
 import threading
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -76,18 +77,18 @@ async def test_a_full_disk_is_a_503(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_a_file_that_is_written_is_closed_when_that_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     begun, may_end = threading.Event(), threading.Event()
-    append = Spool._append
+    append = module._append
 
-    def slow(self: Spool, pieces: list[bytes]) -> None:
+    def slow(file: BinaryIO, pieces: list[bytes]) -> None:
         begun.set()
         assert may_end.wait(10)
-        append(self, pieces)
+        append(file, pieces)
 
     spool = Spool(10)
     await spool.write(bytes(20))
     file = spool._file
     assert file is not None
-    monkeypatch.setattr(Spool, "_append", slow)
+    monkeypatch.setattr(module, "_append", slow)
     writing = asyncio.create_task(spool.write(bytes(20)))
     await asyncio.to_thread(begun.wait, 10)
     writing.cancel()

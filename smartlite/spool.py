@@ -116,7 +116,8 @@ class Spool:
     async def _flush(self) -> None:
         data, self._held, self._held_bytes = self._held, [], 0
         try:
-            file = self._file = self._file or await asyncio.to_thread(_open)
+            file = self._file or await asyncio.to_thread(_open)
+            self._file = file
             await self._in_thread(lambda: _append(file, data))
         except OSError as error:
             raise Unavailable("The upload cannot be kept on the gateway's disk: it is full, or it fails.") from error

@@ -116,7 +116,7 @@ class Spool:
     async def _flush(self) -> None:
         data, self._held, self._held_bytes = self._held, [], 0
         try:
-            file = self._file or await asyncio.to_thread(_open)
+            file = await asyncio.to_thread(_open) if self._file is None else self._file
             self._file = file
             await self._in_thread(lambda: _append(file, data))
         except OSError as error:

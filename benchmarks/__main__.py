@@ -32,6 +32,7 @@ from benchmarks import (
     preprocessing,
     startup,
     tts,
+    upload_memory,
     voice,
 )
 from benchmarks.machine import describe_run
@@ -63,6 +64,7 @@ ALONE: Final = (
     language_models,
     long_recordings,
     preprocessing,
+    upload_memory,
 )
 """Those that need no platform: commands of their own."""
 

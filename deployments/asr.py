@@ -23,7 +23,7 @@ from smartlite.domain.asr import (
     TranscriptEvent,
     TranscriptFinished,
 )
-from smartlite.domain.audio import AudioChunk, EncodedAudio
+from smartlite.domain.audio import AudioChunk, AudioFile, EncodedAudio
 from smartlite.engines.protocols import ASREngine
 from smartlite.engines.recording_pieces import Pieces
 
@@ -68,7 +68,7 @@ class ASRDeployment(EngineReplica[ASREngine]):
     async def transcribe(self, request: TranscribeRequest) -> AsyncGenerator[TranscriptEvent, None]:
         """See ASRStage."""
         began = time.monotonic()
-        audio = await self._decoder.decode(request.audio)
+        audio = await self._decoder.decode(await _held(request.audio))
         prepared = await self._preparer.prepare(audio, request.preprocessing)
         decoded = time.monotonic()
         async with (
@@ -110,6 +110,10 @@ class ASRDeployment(EngineReplica[ASREngine]):
         """As every engine replica; the first call makes the decoder ready before any request."""
         await self._decoder.start()
         await super().check_health()
+
+
+async def _held(audio: AudioFile) -> EncodedAudio:
+    return audio if isinstance(audio, EncodedAudio) else EncodedAudio(await audio.read(), audio.filename)
 
 
 def _in_the_original(event: EngineTranscriptEvent, offset_s: float, duration_s: float) -> EngineTranscriptEvent:

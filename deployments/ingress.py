@@ -13,6 +13,7 @@ from deployments.identity import ReplicaIdentity
 from deployments.limits import open_limits
 from deployments.loopback import bind_to_loopback
 from deployments.metering import ReplicaMetering
+from deployments.offers import Offers
 from deployments.own_http import answer_directly
 from deployments.pipelines import ReplicaPipelines
 from deployments.remote_models import (
@@ -24,6 +25,7 @@ from deployments.remote_models import (
     open_routes,
     open_stages,
 )
+from deployments.results import open_results
 from deployments.schema import migrate_when_possible
 from deployments.status import ServeStatusBoard
 from smartlite.api.app import create_app
@@ -71,14 +73,15 @@ class IngressDeployment:
         quotas = QuotaBook(database)
         self._metering = ReplicaMetering(settings, database, cipher) if is_guarded else None
         works = ReplicaPipelines(settings, database, cipher, models)
+        offers = Offers()
         has_embedding = any(model.task == "embedding" for model in models.models)
         self._services = Services(
             settings=settings,
             models=models,
-            asr=RemoteASR(routes),
+            asr=RemoteASR(routes, offers),
             llm=RemoteLLM(routes),
             tts=RemoteTTS(routes),
-            pipeline=RemotePipeline(pipeline, "pipeline", *_pipeline_waits(models, settings)),
+            pipeline=RemotePipeline(pipeline, "pipeline", *_pipeline_waits(models, settings), offers),
             status=ServeStatusBoard(serve.get_replica_context().app_name, models, stages),
             embedding=RemoteEmbedding(routes) if has_embedding else None,
             authenticator=users.authenticator if users else None,
@@ -96,6 +99,7 @@ class IngressDeployment:
             retention=works.retention,
             prompts=works.prompts,
             conversations=works.conversations,
+            results=open_results(settings, database, works.media),
             webhooks=works.webhooks,
         )
 

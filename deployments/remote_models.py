@@ -5,23 +5,27 @@ handle, a plain object or a test's fake.
 """
 
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ray.serve.handle import DeploymentHandle
 
 from deployments.batched_calls import BatchLimits
 from deployments.handles import RemoteStage
+from deployments.offers import Offers
 from deployments.presence import Presence
 from deployments.waking import Waking
 from smartlite.config import Settings
 from smartlite.domain.asr import TranscribeRequest, TranscriptEvent
+from smartlite.domain.audio import AudioFile, EncodedAudio
 from smartlite.domain.embedding import EmbeddingEvent, EmbedRequest
 from smartlite.domain.llm import ChatEvent, ChatRequest
 from smartlite.domain.models import ModelDirectory, ServedModel
 from smartlite.domain.pipeline import TurnEvent, VoiceTurnRequest
 from smartlite.domain.tts import SpeakRequest, SpeechEvent
 from smartlite.errors import ModelNotFound
+from smartlite.spool import SpooledAudio
 
 _SHORT_TEXT_CHARACTERS: Final = 200
 """Speech of a text up to so long goes with others: the gateway may hold all of it, 1 MB as samples."""
@@ -88,11 +92,24 @@ class RemoteModels:
 
 
 class RemoteASR(RemoteModels):
-    """ASRStage behind handles."""
+    """ASRStage behind handles; ``offers`` is where its replicas fetch what is too large to be held."""
+
+    def __init__(self, routes: Mapping[str, Route], offers: Offers) -> None:
+        super().__init__(routes)
+        self._offers = offers
 
     def transcribe(self, request: TranscribeRequest) -> AsyncGenerator[TranscriptEvent, None]:
         """See ASRStage."""
-        return self.stream(request.model, "transcribe", request, len(request.audio.data))
+        if isinstance(request.audio, SpooledAudio):
+            return self._offered(request)
+        return self.stream(request.model, "transcribe", request, _carried_bytes(request.audio))
+
+    async def _offered(self, request: TranscribeRequest) -> AsyncGenerator[TranscriptEvent, None]:
+        async with self._offers.offered(request.audio) as audio:
+            asked = replace(request, audio=audio)
+            async with aclosing(self.stream(request.model, "transcribe", asked)) as events:
+                async for event in events:
+                    yield event
 
 
 class RemoteLLM(RemoteModels):
@@ -123,15 +140,30 @@ class RemoteTTS(RemoteModels):
 
 
 class RemotePipeline(RemoteStage):
-    """PipelineStage behind a handle; what it waits for may be any stage that wakes."""
+    """PipelineStage behind a handle; what it waits for may be any stage that wakes. ``offers`` as in RemoteASR."""
 
     def __init__(
-        self, handle: DeploymentHandle, name: str, first_event_timeout_s: float, next_event_timeout_s: float
+        self,
+        handle: DeploymentHandle,
+        name: str,
+        first_event_timeout_s: float,
+        next_event_timeout_s: float,
+        offers: Offers,
     ) -> None:
         presence = Presence(handle.app_name)
         waking = Waking(presence, _TURN_WAKE_TIMEOUT_S, of_any=True)
         super().__init__(handle, name, first_event_timeout_s, next_event_timeout_s, waking)
+        self._offers = offers
 
-    def run_turn(self, request: VoiceTurnRequest) -> AsyncGenerator[TurnEvent, None]:
+    async def run_turn(self, request: VoiceTurnRequest) -> AsyncGenerator[TurnEvent, None]:
         """See PipelineStage."""
-        return self.stream("run_turn", request, len(request.audio.data))
+        async with self._offers.offered(request.audio) as audio:
+            asked = replace(request, audio=audio)
+            async with aclosing(self.stream("run_turn", asked, _carried_bytes(audio))) as events:
+                async for event in events:
+                    yield event
+
+
+def _carried_bytes(audio: AudioFile) -> int:
+    """How much of a request is its audio; what is fetched is not part of it."""
+    return len(audio.data) if isinstance(audio, EncodedAudio) else 0

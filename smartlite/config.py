@@ -104,7 +104,8 @@ class Settings(CallSettings):
     edge_max_waiting: Annotated[int, Field(ge=1)] = 1000
     """Requests that may wait at the edge at once; the next gets 503 without a wait."""
     max_held_bytes: Annotated[int, Field(ge=1024)] = 512 * 1024 * 1024
-    """Request bodies that one ingress replica holds at once, in bytes; the next gets 429."""
+    """Request bodies that one ingress replica has at once, in memory or in its temporary folder, in bytes;
+    the next gets 429."""
     first_event_timeout_s: Annotated[float, Field(gt=0)] = 60.0
     """Longest wait for the first word of a stage, queueing included, in seconds."""
     next_event_timeout_s: Annotated[float, Field(gt=0)] = 60.0

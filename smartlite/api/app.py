@@ -21,6 +21,7 @@ from smartlite.api.middleware.fast_lane import FastLane
 from smartlite.api.routes import (
     auth,
     batches,
+    cache,
     chat,
     contents,
     conversation_items,
@@ -86,6 +87,7 @@ ROUTERS_OF: Final[dict[str, dict[str, tuple[APIRouter, ...]]]] = {
     "runs": {"/v1": (pipeline_runs.router, runs.router, run_data.router, run_results.router)},
     "files": {"/v1": (files.router,)},
     "batches": {"/v1": (batches.router,)},
+    "results": {"/v1": (cache.router,)},
     "webhooks": {"/v1": (webhooks.router,)},
 }
 """Likewise, by the field of ``Services`` without which they are not served."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from smartlite.domain.audio import AudioChunk, EncodedAudio
+from smartlite.domain.audio import AudioChunk, AudioFile
 from smartlite.domain.logprobs import TokenLogprob
 
 _FRAMES_PER_S: Final = 100
@@ -76,7 +76,7 @@ class TranscribeOptions:
 class TranscribeRequest:
     """What the ASR stage takes."""
 
-    audio: EncodedAudio
+    audio: AudioFile
     model: str
     """A served model's own id, not an alias."""
     options: TranscribeOptions = TranscribeOptions()

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from typing import Any
 
 import grpc
 import pytest
@@ -10,8 +9,6 @@ from ray.exceptions import ActorDiedError, RayTaskError
 from ray.serve.exceptions import BackPressureError, RayServeException
 
 from deployments import waking
-from deployments.batch_messages import Frame, Part, Room
-from deployments.batched_calls import BatchLimits
 from deployments.handles import RemoteStage
 from deployments.remote_models import RemoteTTS, Route, open_routes
 from deployments.waking import Waking
@@ -29,83 +26,7 @@ from smartlite.errors import (
     SmartLiteError,
     Unavailable,
 )
-
-
-class Response:
-    def __init__(self, events: AsyncGenerator[Any, None]) -> None:
-        self._events = events
-        self.cancelled = False
-
-    def __aiter__(self) -> "Response":
-        return self
-
-    async def __anext__(self) -> Any:
-        return await anext(self._events)
-
-    def cancel(self) -> None:
-        self.cancelled = True
-
-
-class Broadcast:
-    """What every replica answers, one event each."""
-
-    def __init__(self, events: tuple[object, ...]) -> None:
-        self._events = events
-
-    async def results_async(self, *, timeout_s: float) -> list[object]:
-        async with asyncio.timeout(timeout_s):
-            if ... in self._events:
-                await asyncio.Event().wait()
-        for event in self._events:
-            if isinstance(event, BaseException):
-                raise event
-        return list(self._events)
-
-
-class Handle:
-    """Satisfies what RemoteStage uses of a DeploymentHandle."""
-
-    def __init__(self, *events: object) -> None:
-        self.events = events
-        self.options_asked: list[dict[str, object]] = []
-        self.response: Response | None = None
-        self.by_reference = False
-        self.model: object = None
-
-    def options(self, **options: object) -> "Handle":
-        twin = Handle(*self.events)
-        twin.by_reference = bool(options.get("_by_reference"))
-        twin.response = self.response
-        twin.model = options.get("multiplexed_model_id", self.model)
-        return twin
-
-    @property
-    def verb(self) -> "Handle":
-        return self
-
-    @property
-    def speak(self) -> "Handle":
-        return self
-
-    def remote(self, _request: object) -> Response:
-        self.response = Response(self._play())
-        LAST.append(self)
-        return self.response
-
-    def broadcast(self, method: str) -> "Broadcast":
-        assert method == "model_states"
-        return Broadcast(self.events)
-
-    async def _play(self) -> AsyncGenerator[object, None]:
-        for event in self.events:
-            if isinstance(event, BaseException):
-                raise event
-            if event is ...:
-                await asyncio.Event().wait()
-            yield event
-
-
-LAST: list[Handle] = []
+from tests.deployments.scripted_handle import LAST, Handle
 
 
 def stage(*events: object, timeout_s: float = 5) -> RemoteStage:
@@ -249,72 +170,3 @@ async def test_a_request_whose_deployment_does_not_wake_in_time_is_cancelled_and
         await drain(remote)
     assert LAST[-1].response is not None
     assert LAST[-1].response.cancelled
-
-
-class Batching(Handle):
-    """Answers a batch with its requests, and notes which way it was asked."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked: list[str] = []
-
-    def options(self, **options: object) -> "Batching":
-        return self
-
-    def __getattr__(self, method: str) -> "Batching":
-        self.asked.append(method)
-        return self
-
-    def remote(self, request: Any) -> Response:
-        return Response(self._answer(request))
-
-    async def _answer(self, request: Any) -> AsyncGenerator[object, None]:
-        if self.asked[-1] == "run_items":
-            yield Frame([Part(place, [item.request], "done") for place, item in enumerate(request)], Room(8, 8))
-        else:
-            yield request
-
-
-@pytest.mark.parametrize(
-    ("is_small", "size_bytes", "items", "way"),
-    [
-        (True, 10, 64, "run_items"),
-        (True, 10, 1, "ask"),
-        (True, 1001, 64, "ask"),
-        (False, 10, 64, "ask"),
-    ],
-)
-async def test_only_small_requests_go_together_where_they_may(
-    is_small: bool, size_bytes: int, items: int, way: str
-) -> None:
-    handle = Batching()
-    remote = RemoteStage(handle, "llm", 5, 5, limits=BatchLimits(items, 2, 1000, 10))  # type: ignore[arg-type]
-    stream = remote.stream("ask", "request", size_bytes, is_small=is_small)
-    assert [event async for event in stream] == ["request"]
-    assert handle.asked == [way]
-
-
-async def test_a_request_in_a_batch_has_its_own_deadline() -> None:
-    class Silent(Batching):
-        async def _answer(self, request: Any) -> AsyncGenerator[object, None]:
-            yield Frame([], Room(8, 8))
-            await asyncio.Event().wait()
-
-    remote = RemoteStage(Silent(), "llm", 0.01, 5, limits=BatchLimits(64, 2, 1000, 10))  # type: ignore[arg-type]
-    with pytest.raises(DeadlineExceeded):
-        _ = [event async for event in remote.stream("ask", "request", 10, is_small=True)]
-
-
-async def test_a_lost_replica_is_lost_to_each_request_of_a_batch() -> None:
-    class Dying(Batching):
-        async def _answer(self, request: Any) -> AsyncGenerator[object, None]:
-            raise ActorDiedError
-            yield
-
-    remote = RemoteStage(Dying(), "llm", 5, 5, limits=BatchLimits(64, 2, 1000, 10))  # type: ignore[arg-type]
-
-    async def ask() -> None:
-        _ = [event async for event in remote.stream("ask", "request", 10, is_small=True)]
-
-    failures = await asyncio.gather(ask(), ask(), return_exceptions=True)
-    assert [type(failure) for failure in failures] == [ReplicaLost, ReplicaLost]

@@ -284,9 +284,7 @@ async def test_auto_takes_the_cpu_where_the_gpu_cannot_be_used(model_files: Find
 @pytest.mark.parametrize(
     ("options", "workers"), [({"threads": 3}, 3), ({"threads": 1}, 1), ({"threads": 2, "workers": 1}, 1)]
 )
-def test_every_thread_is_a_worker_unless_told_otherwise(
-    model_files: Find, options: dict[str, int], workers: int
-) -> None:
+def test_every_thread_is_a_worker_unless_told(model_files: Find, options: dict[str, int], workers: int) -> None:
     engine = _started(model_files("whisper-tiny.en"), **options)
     assert engine.pieces_at_once == workers
     engine.close()

@@ -20,6 +20,7 @@ from smartlite.api.middleware.limits import LimitsMiddleware
 from smartlite.api.middleware.metering import MeteringMiddleware, RequestRecords
 from smartlite.api.middleware.observation import AccessLog, ObservationMiddleware
 from smartlite.api.middleware.request_id import RequestIDMiddleware
+from smartlite.api.middleware.spools import SpoolsMiddleware
 from smartlite.auth.authenticator import Authenticator
 from smartlite.auth.idempotency import IdempotencyKeeper
 from smartlite.auth.rate_limit import Limits
@@ -92,10 +93,11 @@ def middleware_stack(
     status; headers and CORS are put on errors too; failures turns whatever is raised further in into an answer;
     what refuses requests comes last and only raises. Who asks is found out after admission, which so bounds how
     many ask the database, and before anything of the body is read; limits stand around that, to count who is
-    refused. Without an authenticator nobody is asked who they are, and without limits nobody counts. Further in is
-    who answers a request again that was sent before with the same Idempotency-Key: by then it is known whose key
-    that is, and the body is bounded. Then comes who makes a run of a request that is to be answered later, and
-    innermost what answers the few routes that are not left to FastAPI.
+    refused. Without an authenticator nobody is asked who they are, and without limits nobody counts. What is spooled
+    of a body is closed behind everybody who reads it. Further in is who answers a request again that was sent before
+    with the same Idempotency-Key: by then it is known whose key that is, and the body is bounded. Then comes who makes
+    a run of a request that is to be answered later, and innermost what answers the few routes that are not left to
+    FastAPI.
     """
     return [
         Middleware(RequestIDMiddleware),
@@ -126,6 +128,7 @@ def middleware_stack(
             max_file_bytes=settings.file_max_bytes + FORM_BYTES,
             streamed_paths=STREAMED_PATHS,
         ),
+        Middleware(SpoolsMiddleware),
         *([] if keeper is None else [Middleware(IdempotencyMiddleware, keeper=keeper, prefixes=prefixes)]),
         *([] if requests is None else [Middleware(DeferralMiddleware, requests=requests)]),
         Middleware(FlatMiddleware, routes=flat),

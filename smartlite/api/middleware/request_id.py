@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from smartlite.api.header_index import header_values
+from smartlite.api.middleware.paced_uploads import PacedUploadsMiddleware
 from smartlite.domain.ids import new_id
 from smartlite.logging import request_id
 
@@ -62,6 +63,7 @@ def around_serve() -> list[Middleware]:
     """What Ray Serve puts around its own HTTP handling, by ``RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH``.
 
     Serve takes any client's id unchecked, makes one of its own where there is none, and adds it to the answer a second
-    time; outside of it, this middleware gives it a well-formed id and leaves one on the answer.
+    time; outside of it, this middleware gives it a well-formed id and leaves one on the answer. It also reads ahead of
+    the app, which is too much for uploads.
     """
-    return [Middleware(RequestIDMiddleware)]
+    return [Middleware(RequestIDMiddleware), Middleware(PacedUploadsMiddleware)]

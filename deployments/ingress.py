@@ -113,9 +113,9 @@ class IngressDeployment:
         async def wrapped(scope: _Message, receive: _Receive, send: _Send) -> None:
             if self._migrating is None:
                 self._migrating = asyncio.create_task(migrate_when_possible(self._database))
-            self._idempotency.begin()
-            if self._metering is not None:
-                self._metering.begin()
+                self._idempotency.begin()
+                if self._metering is not None:
+                    self._metering.begin()
             await app(scope, receive, send)
 
         return wrapped

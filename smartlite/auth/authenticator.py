@@ -164,10 +164,14 @@ class Authenticator:
 
     def known(self, header: str | None, organization_id: str | None = None) -> Principal | None:
         """Who asks, where the same was asked a moment ago; None where that has to be found out."""
+        return self.known_for(header, organization_id)[0]
+
+    def known_for(self, header: str | None, organization_id: str | None = None) -> tuple[Principal | None, float]:
+        """The same, and for how many seconds it may be believed without asking again."""
         answer = self._answers.get((header, organization_id))
-        if answer is None or not answer.at <= self._clock() < answer.until:
-            return None
-        return answer.principal
+        if answer is None or not answer.at <= (now := self._clock()) < answer.until:
+            return None, 0.0
+        return answer.principal, (answer.until - now).total_seconds()
 
     def take_used(self) -> list[tuple[str, datetime]]:
         """Hand over which keys were used since the last call, and when each was last."""

@@ -47,7 +47,10 @@ class Recorder:
 
     def record(self, record: RequestRecord) -> None:
         """Keep a record; never fails."""
-        line = encode(record)
+        self.record_line(encode(record))
+
+    def record_line(self, line: bytes) -> None:
+        """The same of a record that was encoded already."""
         self._is_dirty = True
         try:
             self.check()

@@ -68,7 +68,7 @@ class Segment:
         Raises:
             JournalUnavailable: 503, the disk is full or fails.
         """
-        line = b"%s %s\n" % (b"%08x" % zlib.crc32(data), data)
+        line = b"%08x %s\n" % (zlib.crc32(data), data)
         try:
             written = os.write(self._fd, line)
         except OSError as error:

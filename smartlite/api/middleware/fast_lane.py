@@ -8,8 +8,11 @@ way, as if nobody had looked at it. Nothing here waits for anything, so it takes
 counts. Must not know any route.
 """
 
+import math
+import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Final
 
 from starlette.requests import Request
@@ -24,20 +27,37 @@ from smartlite.api.middleware.observation import AccessLog, times_of
 from smartlite.api.middleware.request_id import LEFT_TO_SERVE, id_from
 from smartlite.api.observation import begin_observation
 from smartlite.api.permissions import Needs
-from smartlite.api.principal import keep_principal
 from smartlite.auth.authenticator import Authenticator
 from smartlite.auth.permissions import ANONYMOUS_ADMIN
 from smartlite.auth.rate_limit import Limits
 from smartlite.auth.reservation import Reservation
 from smartlite.auth.scopes import INFERENCE, covers
+from smartlite.domain.ids import new_id
 from smartlite.domain.principal import Principal
 from smartlite.errors import JournalUnavailable, SmartLiteError
 from smartlite.logging import request_id
+from smartlite.storage.plain_lines import PlainLine
 
 _METHOD: Final = "GET"
 _LONG_WAY: Final = frozenset({b"origin", b"content-length", b"transfer-encoding", b"expect", b"openai-organization"})
 """Headers of requests that are more than a question."""
 _REQUEST_ID: Final = b"x-request-id"
+_MAX_VISITS: Final = 10_000
+"""Credentials that may ask for a route, each believed no longer than who authenticates believes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """Somebody who asks for a route, again and again."""
+
+    principal: Principal
+    until_s: float
+    """On the clock of ``time.monotonic``: whether they still may is asked again then."""
+    line: PlainLine | None = None
+    """What is kept of each request; None where nothing is."""
+
+
+_ANYBODY: Final = _Visit(ANONYMOUS_ADMIN, math.inf)
 
 
 class FastLane:
@@ -69,6 +89,7 @@ class FastLane:
         self._authenticator = authenticator
         self._limits = limits
         self._records = records
+        self._visits: dict[tuple[str, bytes], _Visit] = {}
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> bool:
         """Answer a request; False where nothing was done and it has to go the long way.
@@ -82,20 +103,21 @@ class FastLane:
             return False
         headers = headers_of(scope)
         is_plain = len(headers) == len(scope["headers"]) and _LONG_WAY.isdisjoint(headers)
-        principal = self._principal(route, headers) if is_plain else None
-        if principal is None or not self._may_record():
+        visit = self._visit(route, headers) if is_plain else None
+        if visit is None or not self._may_record():
             return False
         observation = begin_observation(scope)
-        at = datetime.now(UTC)
+        at_s = time.time()
         try:
             response = await route.endpoint(Request(scope, receive), scope["app"].state.services)
         except SmartLiteError:
             return False
-        taken = self._limits.next_light(principal) if self._limits is not None else None
+        if response.status_code != HTTPStatus.OK:
+            return False
+        taken = self._limits.next_light(visit.principal) if self._limits is not None else None
         if self._limits is not None and not _is_written(taken):
             return False
         scope["route"] = route
-        keep_principal(scope, principal)
         given = headers.get(_REQUEST_ID)
         value = id_from([given[0].decode("latin-1")] if given else ())
         answer_headers = [*response.raw_headers, *ADDED, *times_of(observation), *(taken.headers if taken else ())]
@@ -104,29 +126,39 @@ class FastLane:
         token = request_id.set(value)
         try:
             size_bytes = len(response.body)
-            if self._records is not None:
-                self._records.write(scope, at, response.status_code, size_bytes)
-            await send({"type": "http.response.start", "status": response.status_code, "headers": answer_headers})
+            if self._records is not None and visit.line is not None:
+                elapsed_ms = round(1000 * observation.elapsed_s)
+                line = visit.line.line(new_id("rec"), at_s, value, elapsed_ms, size_bytes)
+                self._records.recorder.record_line(line)
+            await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": answer_headers})
             await send({"type": "http.response.body", "body": response.body})
-            self._log.write(scope, response.status_code, size_bytes, observation)
+            self._log.write(scope, HTTPStatus.OK, size_bytes, observation)
         finally:
             request_id.reset(token)
         return True
 
-    def _principal(self, route: FlatRoute, headers: Index) -> Principal | None:
+    def _visit(self, route: FlatRoute, headers: Index) -> _Visit | None:
         """Who asks, where that is remembered and they may."""
         host = headers.get(b"host")
         if host is None or not is_known(host[0].decode("latin-1"), self._hosts):
             return None
         if self._authenticator is None:
-            return ANONYMOUS_ADMIN
+            return _ANYBODY
         authorization = headers.get(b"authorization")
         if authorization is None:
             return None
-        principal = self._authenticator.known(authorization[0].decode("latin-1"))
+        key, now_s = (route.path, authorization[0]), time.monotonic()
+        seen = self._visits.get(key)
+        if seen is not None and now_s < seen.until_s:
+            return seen
+        principal, for_s = self._authenticator.known_for(authorization[0].decode("latin-1"))
         if principal is None or not all(covers(principal.scopes, need.scope) for need in route.needs):
             return None
-        return principal
+        if len(self._visits) >= _MAX_VISITS:
+            self._visits.clear()
+        line = None if self._records is None else self._records.plain(principal, _METHOD, route.path, HTTPStatus.OK)
+        self._visits[key] = visit = _Visit(principal, now_s + for_s, line)
+        return visit
 
     def _may_record(self) -> bool:
         if self._records is not None:

@@ -20,10 +20,12 @@ from smartlite.api.principal import kept_principal
 from smartlite.api.spending import kept_spending
 from smartlite.domain.ids import new_id
 from smartlite.domain.metering import RequestRecord
+from smartlite.domain.principal import Principal
 from smartlite.errors import JournalUnavailable, SmartLiteError
 from smartlite.logging import request_id
 from smartlite.metering import Metering
 from smartlite.metering.recorder import Recorder
+from smartlite.storage.plain_lines import PlainLine
 
 _MAX_CONTENT_BYTES: Final = 512 * 1024
 _logger = logging.getLogger(__name__)
@@ -77,6 +79,23 @@ class RequestRecords:
                 content=content[1] if content else None,
             )
         )
+
+    def plain(self, principal: Principal, method: str, route: str, status: int) -> PlainLine:
+        """The record of every request of somebody that is answered so and uses nothing."""
+        alike = RequestRecord(
+            id="",
+            at=datetime.now(UTC),
+            request_id="",
+            user_id=principal.user_id,
+            key_id=principal.key_id,
+            organization_id=principal.organization_id,
+            method=method,
+            route=route,
+            status=status,
+            error_code=None,
+            duration_ms=0,
+        )
+        return PlainLine(alike)
 
 
 class MeteringMiddleware:

@@ -14,7 +14,7 @@ import socket
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import ray.util
@@ -38,7 +38,7 @@ class OfferedAudio:
 
     host: str
     port: int
-    secret: bytes
+    secret: bytes = field(repr=False)
     size_bytes: int
     head: bytes
     filename: str = ""

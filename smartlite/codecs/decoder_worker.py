@@ -36,7 +36,7 @@ def main() -> None:
     _end_with_parent(settings["parent_pid"])
     _warm_up(limits)
     _lock_in(limits)
-    requests, answers = os.fdopen(0, "rb", buffering=0), os.fdopen(1, "wb", buffering=0)
+    requests, answers = os.fdopen(0, "rb"), os.fdopen(1, "wb", buffering=0)
     _write(answers, framing.READY)
     while job := _read(requests, framing.JOB):
         options = json.loads(job)
@@ -68,14 +68,9 @@ def _read(source: BinaryIO, kind: bytes) -> bytes | None:
 
 
 def _read_exactly(source: BinaryIO, size_bytes: int) -> bytes | None:
-    data = bytearray(size_bytes)
-    view, filled = memoryview(data), 0
-    while filled < size_bytes:
-        count = source.readinto(view[filled:])  # type: ignore[attr-defined]  # FileIO has it
-        if not count:
-            return None
-        filled += count
-    return bytes(data)
+    # A buffered reader that is asked for all of it fills one object: a large file is held once.
+    data = source.read(size_bytes)
+    return data if len(data) == size_bytes else None
 
 
 def _write(sink: BinaryIO, kind: bytes, body: bytes = b"") -> None:
@@ -111,7 +106,7 @@ def _lock_in(limits: AudioLimits) -> None:
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_FSIZE: 0,
         resource.RLIMIT_NOFILE: 3,
-        # The file is held twice while it is read.
+        # The file is held once; twice its size leaves room for the allocator.
         resource.RLIMIT_AS: _BASE_BYTES + 2 * limits.max_bytes,
     }
     for what, bound in bounds.items():

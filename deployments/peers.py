@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 from ray import serve
 from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
+from ray.serve.handle import DeploymentHandle
 
 from deployments.handles import RemoteStage
 from deployments.status import read_stages
@@ -38,7 +39,7 @@ class Peers:
     """Used in one event loop.
 
     Args:
-        open_stage: Opens the way to the deployment, when it is first needed. Blocks.
+        open_stage: Opens the way to the deployment, when it is first needed; in the loop, which its router runs in.
         count: How many of its replicas run. Blocks; asked at most every five seconds.
     """
 
@@ -80,7 +81,7 @@ class Peers:
         if self._open_stage is None:
             raise Unavailable("This replica has no peers.")
         if self._stage is None:
-            self._stage = await asyncio.to_thread(self._open_stage)
+            self._stage = self._open_stage()
         async with aclosing(self._stage.stream(method, request, size_bytes)) as events:
             async for event in events:
                 yield event
@@ -100,7 +101,8 @@ def open_peers(first_event_timeout_s: float, next_event_timeout_s: float) -> Pee
     name, application = context.deployment, context.app_name
 
     def open_stage() -> RemoteStage:
-        handle = serve.get_deployment_handle(name, app_name=application)
+        # As serve.get_deployment_handle, which blocks to ask the controller whether there is such a deployment.
+        handle: DeploymentHandle = DeploymentHandle(name, application)
         return RemoteStage(handle, f"{name}-peer", first_event_timeout_s, next_event_timeout_s)
 
     def count() -> int:

@@ -97,3 +97,27 @@ def test_a_stopped_recording_tries_no_further_temperature(recording: Any, espeak
     with pytest.raises(Stopped):
         recording.next_segment()
     assert model.decodings == 1
+
+
+class WidthModel(CountingModel):
+    """A CTranslate2 model that keeps how many frames it was given to encode."""
+
+    def encode(self, features: Any, **kwargs: Any) -> Any:
+        self.frames = features.shape[2]
+        return super().encode(features, **kwargs)
+
+
+@pytest.mark.parametrize("shortest_s", [1.0, 10.0, 30.0])
+def test_a_short_clip_is_encoded_as_short_as_is_allowed(loaded: Any, espeak: Speak, shortest_s: float) -> None:
+    from smartlite.engines.faster_whisper_recording import Recording
+
+    recording = Recording(loaded, shortest_s)
+    recording.model = model = WidthModel(loaded.model)
+    clip = espeak("The garden has many trees.")
+    recording.begin(clip.samples, _request(language="en", word_timestamps=True, logprobs=True))
+    segment = recording.next_segment()
+    assert model.frames == pytest.approx(max(100 * shortest_s, 100 * clip.duration_s + 300), abs=2)
+    assert segment is not None
+    assert "garden" in segment.text.lower()
+    assert segment.words[-1].end_s <= clip.duration_s
+    assert len(segment.logprobs) > 0

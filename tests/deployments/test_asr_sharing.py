@@ -85,3 +85,9 @@ async def test_a_recording_is_not_shared_that_is_short_or_has_nobody_to_share_wi
     neighbour, segments = await transcribe(piece_s, running)
     assert neighbour.asked == []
     assert [segment.start_s for segment in segments] == [float(second) for second in range(0, 30, 2)]
+
+
+async def test_a_great_many_replicas_do_not_make_pieces_of_seconds() -> None:
+    neighbour, segments = await transcribe(15.0, running=100)
+    assert len(neighbour.asked) <= 5
+    assert (segments[0].start_s, segments[-1].end_s) == (0.0, pytest.approx(30.0))

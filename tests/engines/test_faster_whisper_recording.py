@@ -19,9 +19,9 @@ pytestmark = pytest.mark.models
 Speak = Callable[..., AudioChunk]
 
 
-def _request(temperatures: tuple[float, ...] = (0.0,), **options: Any) -> WhisperRequest:
+def _request(temperatures: tuple[float, ...] = (0.0,), cut: bool = False, **options: Any) -> WhisperRequest:
     facts = WhisperModelFacts("base", multilingual=True, knows=lambda code: True, encode=lambda text: [])
-    request = resolve_request(TranscribeOptions(**options), WhisperOptions(vad=False), facts)
+    request = resolve_request(TranscribeOptions(**options), WhisperOptions(vad=cut), facts)
     return replace(request, temperatures=temperatures)
 
 
@@ -97,6 +97,17 @@ def test_a_stopped_recording_tries_no_further_temperature(recording: Any, espeak
     with pytest.raises(Stopped):
         recording.next_segment()
     assert model.decodings == 1
+
+
+def test_silence_costs_no_window(recording: Any, espeak: Speak) -> None:
+    model = recording.model
+    hiss = np.random.default_rng(0).normal(0, 0.001, 120 * 16_000).astype(np.float32)
+    recording.begin(np.concatenate([hiss, espeak("The garden has many trees.").samples, hiss]), _request(cut=True))
+    segment = recording.next_segment()
+    assert segment is not None
+    assert segment.start_s == pytest.approx(120, abs=1)
+    assert recording.next_segment() is None
+    assert model.encodings == 1
 
 
 class WidthModel(CountingModel):

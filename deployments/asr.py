@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from functools import partial
-from typing import Protocol
+from typing import Final, Protocol
 
 from deployments.engine_replica import EngineReplica
 from deployments.model_pool import OnDemand
@@ -26,6 +26,9 @@ from smartlite.domain.asr import (
 from smartlite.domain.audio import AudioChunk, AudioFile, EncodedAudio
 from smartlite.engines.protocols import ASREngine
 from smartlite.engines.recording_pieces import Pieces
+
+_SHORTEST_PART: Final = 3
+"""A piece is not made shorter than this part of ``piece_s`` to give every replica one."""
 
 
 class Decoder(Protocol):
@@ -95,11 +98,13 @@ class ASRDeployment(EngineReplica[ASREngine]):
         """Give the recording to the engine, or pieces of it to this engine and others, where that is faster."""
         at_once = engine.pieces_at_once
         if at_once and 0 < self._piece_s < audio.duration_s:
-            elsewhere = ((await self._peers.running() or 1) - 1) * at_once
-            if at_once + elsewhere > 1:
-                pieces = Pieces(audio, self._piece_s, at_once + elsewhere)
+            worthwhile = int(_SHORTEST_PART * audio.duration_s / self._piece_s)
+            here = min(at_once, worthwhile)
+            elsewhere = min(((await self._peers.running() or 1) - 1) * at_once, worthwhile - here)
+            if here + elsewhere > 1:
+                pieces = Pieces(audio, self._piece_s, here + elsewhere)
                 there = partial(self._ask_peer, request.model)
-                shared = SharedRecording(pieces, request.options, engine.transcribe, there, at_once, elsewhere)
+                shared = SharedRecording(pieces, request.options, engine.transcribe, there, here, elsewhere)
                 return shared.transcribe()
         return engine.transcribe(audio, request.options)
 

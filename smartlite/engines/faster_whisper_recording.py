@@ -29,6 +29,11 @@ LIBRARY_ERRORS: Final = (RuntimeError, ValueError, MemoryError, Fail, InvalidArg
 """What CTranslate2, faster-whisper and onnxruntime (for voice activity) raise."""
 
 _WINDOW_FRAMES: Final = 3000
+_WINDOW_S: Final = 30.0
+_FRAMES_PER_STEP: Final = 2
+"""Frames that one step of the encoder's output stands for."""
+_FRAMES_AFTER: Final = 300
+"""Kept of what fills a window up, so that the model hears the end."""
 _LEAST_PROBABILITY: Final = 1e-10
 _TRIED_TOKENS: Final = 150
 """Of a text that only tells how well its language fits."""
@@ -42,8 +47,15 @@ class Recording(WhisperModel):  # type: ignore[misc]  # the library has no types
     next window and before the next temperature of a window that is decoded again.
     """
 
-    def __init__(self, loaded: WhisperModel) -> None:
+    def __init__(self, loaded: WhisperModel, shortest_window_s: float = _WINDOW_S) -> None:
+        """View a model.
+
+        Args:
+            loaded: The model.
+            shortest_window_s: Windows are filled up with silence to this length at least; the model learnt on 30 s.
+        """
         self.__dict__.update(loaded.__dict__)
+        self._shortest_frames = round(shortest_window_s * _WINDOW_FRAMES / _WINDOW_S)
         self._stopped = threading.Event()
         self._first_window: tuple[NDArray[np.float32], Any] | None = None
         self._segments: Iterator[Any] = iter(())
@@ -114,7 +126,15 @@ class Recording(WhisperModel):  # type: ignore[misc]  # the library has no types
         first, self._first_window = self._first_window, None
         if first is not None and np.array_equal(first[0], features):
             return first[1]
-        return super().encode(features)
+        return super().encode(self._shortened(features))
+
+    def _shortened(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A window without most of what fills it up: columns of zeros, which no sound has."""
+        if self._shortest_frames >= _WINDOW_FRAMES:
+            return features
+        filled = np.flatnonzero(features.any(axis=0))
+        sounding = int(filled[-1]) + 1 if len(filled) else 0
+        return features[:, : max(self._shortest_frames, sounding + _FRAMES_AFTER)]
 
     def detect_language(self, *, features: NDArray[np.float32], **_: Any) -> tuple[str, float, list[tuple[str, float]]]:
         """Detect the language of the first window, shape (n_mels, n), cut as the decoding will cut it."""
@@ -154,7 +174,8 @@ class Recording(WhisperModel):  # type: ignore[misc]  # the library has no types
 
     def _judge(self, encoder_output: Any, tokens: list[int], tokenizer: Any) -> WindowLogprobs:
         """Ask the model how likely each token of a window's text was, given those before it."""
-        (aligned,) = self.model.align(encoder_output, tokenizer.sot_sequence, [tokens], _WINDOW_FRAMES)
+        frames = encoder_output.shape[1] * _FRAMES_PER_STEP
+        (aligned,) = self.model.align(encoder_output, tokenizer.sot_sequence, [tokens], frames)
         logprobs = [math.log(max(p, _LEAST_PROBABILITY)) for p in aligned.text_token_probs]
         return WindowLogprobs(tokens, logprobs, lambda token: token_bytes(self.hf_tokenizer.id_to_token(token)))
 

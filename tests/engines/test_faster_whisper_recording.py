@@ -19,9 +19,9 @@ pytestmark = pytest.mark.models
 Speak = Callable[..., AudioChunk]
 
 
-def _request(temperatures: tuple[float, ...] = (0.0,), **options: Any) -> WhisperRequest:
+def _request(temperatures: tuple[float, ...] = (0.0,), cut: bool = False, **options: Any) -> WhisperRequest:
     facts = WhisperModelFacts("base", multilingual=True, knows=lambda code: True, encode=lambda text: [])
-    request = resolve_request(TranscribeOptions(**options), WhisperOptions(vad=False), facts)
+    request = resolve_request(TranscribeOptions(**options), WhisperOptions(vad=cut), facts)
     return replace(request, temperatures=temperatures)
 
 
@@ -97,3 +97,38 @@ def test_a_stopped_recording_tries_no_further_temperature(recording: Any, espeak
     with pytest.raises(Stopped):
         recording.next_segment()
     assert model.decodings == 1
+
+
+def test_silence_costs_no_window(recording: Any, espeak: Speak) -> None:
+    model = recording.model
+    hiss = np.random.default_rng(0).normal(0, 0.001, 120 * 16_000).astype(np.float32)
+    recording.begin(np.concatenate([hiss, espeak("The garden has many trees.").samples, hiss]), _request(cut=True))
+    segment = recording.next_segment()
+    assert segment is not None
+    assert segment.start_s == pytest.approx(120, abs=1)
+    assert recording.next_segment() is None
+    assert model.encodings == 1
+
+
+class WidthModel(CountingModel):
+    """A CTranslate2 model that keeps how many frames it was given to encode."""
+
+    def encode(self, features: Any, **kwargs: Any) -> Any:
+        self.frames = features.shape[2]
+        return super().encode(features, **kwargs)
+
+
+@pytest.mark.parametrize("shortest_s", [1.0, 10.0, 30.0])
+def test_a_short_clip_is_encoded_as_short_as_is_allowed(loaded: Any, espeak: Speak, shortest_s: float) -> None:
+    from smartlite.engines.faster_whisper_recording import Recording
+
+    recording = Recording(loaded, shortest_s)
+    recording.model = model = WidthModel(loaded.model)
+    clip = espeak("The garden has many trees.")
+    recording.begin(clip.samples, _request(language="en", word_timestamps=True, logprobs=True))
+    segment = recording.next_segment()
+    assert model.frames == pytest.approx(max(100 * shortest_s, 100 * clip.duration_s + 300), abs=2)
+    assert segment is not None
+    assert "garden" in segment.text.lower()
+    assert segment.words[-1].end_s <= clip.duration_s
+    assert len(segment.logprobs) > 0

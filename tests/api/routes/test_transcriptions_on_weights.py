@@ -121,3 +121,9 @@ async def test_a_stream_of_real_speech_ends_with_its_text_its_tokens_and_what_it
     assert done.usage.output_tokens >= len(done.logprobs or [])
     assert done.usage.total_tokens == done.usage.input_tokens + done.usage.output_tokens
     assert [language.code for language in done.languages or []] == ["en"]
+
+
+async def test_a_recording_in_which_nobody_speaks_has_an_empty_text(openai_client: AsyncOpenAI) -> None:
+    silence = wav(bytes(2 * 60 * RATE_HZ), RATE_HZ)
+    answer = await openai_client.audio.transcriptions.create(model="whisper-1", file=("silence.wav", silence))
+    assert answer.text == ""

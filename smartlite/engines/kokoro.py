@@ -46,7 +46,9 @@ class KokoroOptions(EngineOptions):
     threads: Annotated[int, Field(ge=1, le=64)] = 1
     """Threads of one run on the CPU."""
     parallel: Annotated[int, Field(ge=1, le=64)] = 1
-    """Runs at once, of different sentences; each has its own threads and memory."""
+    """Runs at once, of different sentences, each with threads and memory of its own: a second of speech cost 316 ms of
+    processor time with one thread, 324 ms in two runs of a thread each, 403 ms with two threads. The first sentence
+    gains nothing by it."""
     sentence_silence_s: Annotated[float, Field(ge=0, le=5)] = 0.2
     """Silence after a sentence at speed 1, in seconds."""
     max_phonemes: Annotated[int, Field(ge=50, le=MAX_LETTERS)] = 250

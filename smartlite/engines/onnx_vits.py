@@ -45,7 +45,9 @@ class OnnxVITSOptions(EngineOptions):
     threads: Annotated[int, Field(ge=1, le=64)] = 1
     """Threads of one run on the CPU."""
     parallel: Annotated[int, Field(ge=1, le=64)] = 1
-    """Runs at once, of different sentences; each has its own threads and memory."""
+    """Runs at once, of different sentences, each with threads and memory of its own: a second of speech cost 43 ms of
+    processor time with one thread, 44 ms in two runs of a thread each, 49 ms with two threads. The first sentence gains
+    nothing by it."""
     noise_scale: Annotated[float, Field(ge=0, le=2)] | None = None
     """Variation of the sound; None takes the voice's own."""
     noise_w: Annotated[float, Field(ge=0, le=2)] | None = None

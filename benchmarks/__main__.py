@@ -16,6 +16,7 @@ import httpx
 from benchmarks import (
     asr,
     attention,
+    batched,
     bookkeeping,
     faults,
     gateway,
@@ -25,11 +26,13 @@ from benchmarks import (
     killed_workers,
     language_models,
     llm,
+    long_recordings,
     memory,
     pipelines,
     preprocessing,
     startup,
     tts,
+    upload_memory,
     voice,
 )
 from benchmarks.machine import describe_run
@@ -51,7 +54,18 @@ BENCHMARKS: Final[Mapping[str, Callable[[Target], list[Row]]]] = {
     "faults": faults.measure,
 }
 """In the order in which they run: memory before anything has been asked, faults last."""
-ALONE: Final = (attention, bookkeeping, guard, identity, killed_workers, language_models, preprocessing)
+ALONE: Final = (
+    attention,
+    batched,
+    bookkeeping,
+    guard,
+    identity,
+    killed_workers,
+    language_models,
+    long_recordings,
+    preprocessing,
+    upload_memory,
+)
 """Those that need no platform: commands of their own."""
 
 _RESULTS: Final = Path(__file__).with_name("RESULTS.md")
@@ -64,17 +78,9 @@ def main() -> int:
     Returns:
         0 when every goal is met, 1 when one is not, 2 when something could not be measured.
     """
-    for alone in (
-        attention,
-        bookkeeping,
-        guard,
-        identity,
-        killed_workers,
-        language_models,
-        preprocessing,
-    ):  # they need no platform
+    for alone in ALONE:  # they need no platform, or start their own
         if sys.argv[1:2] == [alone.__name__.removeprefix("benchmarks.")]:
-            return alone.main(sys.argv[2:])
+            return int(alone.main(sys.argv[2:]))
     arguments = _parse()
     heading = describe_run(["python", "-m", "benchmarks", *sys.argv[1:]])
     names = arguments.names or [*BENCHMARKS, "startup"]

@@ -2,12 +2,15 @@
 
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from typing import Generic, TypeVar
 
+from deployments.batch_messages import Frame, Item
+from deployments.batched_items import ItemRunner
 from deployments.model_pool import ModelPool, OnDemand
 from deployments.model_report import ModelReport
+from deployments.places import Places, room_of_this_replica
 from deployments.scaling import AT_WORK
 from smartlite.domain.models import ModelState
 from smartlite.engines.protocols import Engine
@@ -32,12 +35,14 @@ class EngineReplica(Generic[_E]):
         self._at_work = 0
         self._report = ModelReport()
         self._pool = ModelPool(load(), on_demand, self._report.tell)
+        self._places = Places(lambda: room_of_this_replica().places)
+        self._items = ItemRunner(self, room_of_this_replica)
         if on_demand is not None and on_demand.models:
             threading.Thread(target=_fetch, args=(on_demand,), name="fetch-models", daemon=True).start()
 
     @asynccontextmanager
     async def engine(self, model: str) -> AsyncIterator[_E]:
-        """Lend the engine of a model: ``async with self.engine(request.model) as engine``.
+        """Lend the engine of a model, once there is a place: ``async with self.engine(request.model) as engine``.
 
         Raises:
             ModelNotFound: 404, no such model is served here.
@@ -46,10 +51,20 @@ class EngineReplica(Generic[_E]):
         """
         self._at_work += 1
         try:
-            async with self._pool.lend(model) as engine:
+            async with self._places.taken(), self._pool.lend(model) as engine:
                 yield engine
         finally:
             self._at_work -= 1
+
+    async def run_items(self, items: Sequence[Item]) -> AsyncGenerator[Frame, None]:
+        """Answer the requests of a batch, each by the method that it names; see ``deployments.batched_calls``."""
+        async with aclosing(self._items.run(items)) as frames:
+            async for frame in frames:
+                yield frame
+
+    async def cancel_items(self, identifiers: Collection[str]) -> None:
+        """Stop some of those that are here."""
+        self._items.cancel(identifiers)
 
     @property
     def kept_engines(self) -> Mapping[str, _E]:

@@ -1,14 +1,12 @@
 """Calls to other replicas, and what becomes of their failures. Must not know what is asked.
 
-The only place where ``.remote(`` is written. Each class here satisfies the stage Protocol of the replica behind it, so
-nobody above knows whether a stage is a handle, a plain object or a test's fake.
+The only place where ``.remote(`` is written.
 """
 
 import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, cast
 
 import grpc
@@ -16,39 +14,41 @@ from ray.exceptions import RayActorError, RayError, TaskCancelledError
 from ray.serve.exceptions import BackPressureError, RayServeException
 from ray.serve.handle import DeploymentHandle
 
+from deployments.batch_messages import Item
+from deployments.batched_call import BatchResponse, Call, CrashedInBatch, Response
+from deployments.batched_calls import BatchedCalls, BatchLimits, Remote
 from deployments.metrics import observe
-from deployments.presence import Presence
 from deployments.waking import StillWaking, Waking
-from smartlite.config import Settings
-from smartlite.domain.asr import TranscribeRequest, TranscriptEvent
-from smartlite.domain.embedding import EmbeddingEvent, EmbedRequest
-from smartlite.domain.llm import ChatEvent, ChatRequest
-from smartlite.domain.models import ModelDirectory, ModelState, ServedModel, Voice
-from smartlite.domain.pipeline import TurnEvent, VoiceTurnRequest
-from smartlite.domain.tts import SpeakRequest, SpeechEvent
+from smartlite.domain.models import ModelState, Voice
 from smartlite.errors import (
     DeadlineExceeded,
     EngineFailed,
-    ModelNotFound,
     ModelNotReady,
     Overloaded,
     ReplicaLost,
     SmartLiteError,
     Unavailable,
 )
-from smartlite.metrics import STAGE_FIRST_EVENT_SECONDS, STAGE_SECONDS
+from smartlite.metrics import CALL_BATCH_ITEMS, STAGE_FIRST_EVENT_SECONDS, STAGE_SECONDS
 
 _logger = logging.getLogger(__name__)
 
 _BY_REFERENCE_BYTES: Final = 1024 * 1024
 """Larger requests go through the object store: Serve's gRPC carries at most 4 MiB (measured: 5 MiB fails)."""
-
-_TURN_WAKE_TIMEOUT_S: Final = 3600.0
-"""The pipeline's own waits for its stages end first, and it says for which."""
+_CANCEL_TIMEOUT_S: Final = 5.0
 
 
 class RemoteStage:
-    """Streams a method of a deployment, with deadlines, cancellation and our errors."""
+    """Streams a method of a deployment, with deadlines, cancellation and our errors.
+
+    Args:
+        handle: The deployment.
+        name: What it is called in messages and metrics.
+        first_event_timeout_s: Longest wait for the first event.
+        next_event_timeout_s: Longest wait for each further one.
+        waking: Waits for a deployment that may sleep; None: it never does.
+        limits: How small requests are sent together; None: each goes alone.
+    """
 
     def __init__(
         self,
@@ -57,6 +57,7 @@ class RemoteStage:
         first_event_timeout_s: float,
         next_event_timeout_s: float,
         waking: Waking | None = None,
+        limits: BatchLimits | None = None,
     ) -> None:
         self._handle = handle
         self._small = handle.options(stream=True)
@@ -65,6 +66,16 @@ class RemoteStage:
         self._first_event_timeout_s = first_event_timeout_s
         self._next_event_timeout_s = next_event_timeout_s
         self._waking = waking or Waking()
+        self._limits = limits
+        self._batched: BatchedCalls | None = None
+        if limits is not None and limits.items > 1:
+            in_batch = handle.options(stream=True, request_serialization="pickle", response_serialization="pickle")
+
+            def send(items: Sequence[Item]) -> BatchResponse:
+                observe(CALL_BATCH_ITEMS, len(items), stage=name)
+                return cast("BatchResponse", in_batch.run_items.remote(items))
+
+            self._batched = BatchedCalls(Remote(name, send, self._alone, self._cancel_items), limits)
 
     def preferring(self, model: str) -> "RemoteStage":
         """The same deployment, at which requests go to a replica that has a model loaded, where one is free."""
@@ -74,10 +85,11 @@ class RemoteStage:
             self._first_event_timeout_s,
             self._next_event_timeout_s,
             self._waking,
+            self._limits,
         )
 
     async def stream(
-        self, method: str, request: object, size_bytes: int = 0, load_s: float = 0.0
+        self, method: str, request: object, size_bytes: int = 0, load_s: float = 0.0, is_small: bool = False
     ) -> AsyncGenerator[Any, None]:
         """Yield what the method yields; closing this generator cancels the work on the replica.
 
@@ -86,6 +98,7 @@ class RemoteStage:
             request: Its argument.
             size_bytes: About how large that is.
             load_s: How much longer the first event may take because a model may have to be loaded.
+            is_small: Whether question and answer are so small that others may go with them in one call.
 
         Raises:
             Overloaded: 429, the deployment's queue is full.
@@ -95,8 +108,7 @@ class RemoteStage:
             DeadlineExceeded: 504, the stage was silent for too long.
             SmartLiteError: What the method raised.
         """
-        handle = self._large if size_bytes > _BY_REFERENCE_BYTES else self._small
-        response = getattr(handle, method).remote(request)
+        response = self._ask(method, request, size_bytes, is_small)
         began = time.monotonic()
         timeout_s = self._first_event_timeout_s + load_s
         ended = False
@@ -104,8 +116,11 @@ class RemoteStage:
         try:
             while True:
                 try:
-                    async with self._waking.timeout(timeout_s, self._name):
-                        event = await anext(response)
+                    if isinstance(response, Call) and response.is_ready:
+                        event = await response.__anext__()  # a time-out costs more than all the rest of it
+                    else:
+                        async with self._waking.timeout(timeout_s, self._name):
+                            event = await response.__anext__()
                 except StopAsyncIteration:
                     ended, outcome = True, "ok"
                     return
@@ -119,7 +134,7 @@ class RemoteStage:
                 except TimeoutError:
                     outcome = DeadlineExceeded.code
                     raise DeadlineExceeded(f"The {self._name} stage did not answer within {timeout_s:g} s.") from None
-                except (RayError, RayServeException, grpc.RpcError, SmartLiteError) as error:
+                except (RayError, RayServeException, grpc.RpcError, SmartLiteError, CrashedInBatch) as error:
                     translated = self._translate(error)
                     ended, outcome = True, translated.code
                     raise translated from None
@@ -146,6 +161,25 @@ class RemoteStage:
                 await response
         except (TimeoutError, RayError, RayServeException, grpc.RpcError) as error:
             raise Unavailable(f"The {self._name} stage did not wake: {type(error).__name__}.") from None
+
+    def _ask(self, method: str, request: object, size_bytes: int, is_small: bool) -> Response:
+        if is_small and self._batched is not None and self._batched.takes(size_bytes):
+            return self._batched.call(method, request, size_bytes)
+        handle = self._large if size_bytes > _BY_REFERENCE_BYTES else self._small
+        return cast("Response", getattr(handle, method).remote(request))
+
+    def _alone(self, method: str, request: object) -> Response:
+        return cast("Response", getattr(self._small, method).remote(request))
+
+    async def _cancel_items(self, identifiers: Sequence[str]) -> None:
+        try:
+            response = self._handle.broadcast("cancel_items", identifiers)
+            await response.results_async(timeout_s=_CANCEL_TIMEOUT_S)
+        except (TimeoutError, RayError, RayServeException, grpc.RpcError) as error:
+            _logger.warning(
+                "requests were not cancelled",
+                extra={"stage": self._name, "reason": type(error).__name__, "requests": len(identifiers)},
+            )
 
     async def model_states(self, timeout_s: float) -> Sequence[Mapping[str, ModelState]]:
         """What every replica says of its models. Passes by the queue, so that a busy replica answers too.
@@ -188,97 +222,3 @@ class RemoteStage:
             return Unavailable(f"The {self._name} stage is not available. Try again shortly.")
         _logger.error("a replica failed", extra={"stage": self._name, "reason": str(error)[:4000]})
         return EngineFailed(f"The {self._name} stage failed on this request.")
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Where the requests for a model go."""
-
-    stage: RemoteStage
-    load_s: float
-    """How long it may take to load the model, where that is done when it is asked for."""
-
-
-def open_stages(handles: Mapping[str, DeploymentHandle], settings: Settings) -> dict[str, RemoteStage]:
-    """The deployments behind handles, by name."""
-    waits = (settings.first_event_timeout_s, settings.next_event_timeout_s)
-    applications = {handle.app_name for handle in handles.values()}
-    waking = {each: Waking(Presence(each), settings.model_load_timeout_s) for each in applications}
-    return {name: RemoteStage(handle, name, *waits, waking[handle.app_name]) for name, handle in handles.items()}
-
-
-def open_routes(stages: Mapping[str, RemoteStage], models: ModelDirectory, settings: Settings) -> dict[str, Route]:
-    """The way to every served model, by its id."""
-    return {model.id: _open_route(stages[model.deployment or model.task], model, settings) for model in models.models}
-
-
-def _open_route(stage: RemoteStage, model: ServedModel, settings: Settings) -> Route:
-    if model.load == "on_demand":
-        return Route(stage.preferring(model.id), settings.model_load_timeout_s)
-    return Route(stage, 0.0)
-
-
-class RemoteModels:
-    """Models at the deployments that run them."""
-
-    def __init__(self, routes: Mapping[str, Route]) -> None:
-        self._routes = routes
-
-    def stream(self, model: str, method: str, request: object, size_bytes: int = 0) -> AsyncGenerator[Any, None]:
-        """As RemoteStage.stream, at the deployment of a model.
-
-        Raises:
-            ModelNotFound: 404, at once.
-        """
-        route = self._routes.get(model)
-        if route is None:
-            raise ModelNotFound(f"The model '{model[:64]}' is not served.", "model")
-        return route.stage.stream(method, request, size_bytes, route.load_s)
-
-
-class RemoteASR(RemoteModels):
-    """ASRStage behind handles."""
-
-    def transcribe(self, request: TranscribeRequest) -> AsyncGenerator[TranscriptEvent, None]:
-        """See ASRStage."""
-        return self.stream(request.model, "transcribe", request, len(request.audio.data))
-
-
-class RemoteLLM(RemoteModels):
-    """LLMStage behind handles."""
-
-    def chat(self, request: ChatRequest) -> AsyncGenerator[ChatEvent, None]:
-        """See LLMStage."""
-        size_bytes = sum(len(message.content) * 4 for message in request.messages)
-        return self.stream(request.model, "chat", request, size_bytes)
-
-
-class RemoteEmbedding(RemoteModels):
-    """EmbeddingStage behind handles."""
-
-    def embed(self, request: EmbedRequest) -> AsyncGenerator[EmbeddingEvent, None]:
-        """See EmbeddingStage."""
-        return self.stream(request.model, "embed", request, sum(len(text) * 4 for text in request.texts))
-
-
-class RemoteTTS(RemoteModels):
-    """TTSStage behind handles."""
-
-    def speak(self, request: SpeakRequest) -> AsyncGenerator[SpeechEvent, None]:
-        """See TTSStage."""
-        return self.stream(request.model, "speak", request)
-
-
-class RemotePipeline(RemoteStage):
-    """PipelineStage behind a handle; what it waits for may be any stage that wakes."""
-
-    def __init__(
-        self, handle: DeploymentHandle, name: str, first_event_timeout_s: float, next_event_timeout_s: float
-    ) -> None:
-        presence = Presence(handle.app_name)
-        waking = Waking(presence, _TURN_WAKE_TIMEOUT_S, of_any=True)
-        super().__init__(handle, name, first_event_timeout_s, next_event_timeout_s, waking)
-
-    def run_turn(self, request: VoiceTurnRequest) -> AsyncGenerator[TurnEvent, None]:
-        """See PipelineStage."""
-        return self.stream("run_turn", request, len(request.audio.data))

@@ -13,10 +13,10 @@ import platformdirs
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from smartlite.call_settings import CallSettings
 from smartlite.database_url import normal_database_url
 from smartlite.encryption_keys import parse_encryption_keys
 from smartlite.errors import ConfigurationError
-from smartlite.job_settings import JobSettings
 from smartlite.public_url import is_issuer
 from smartlite.strict import nearest
 
@@ -24,7 +24,7 @@ _PREFIX = "SMARTLITE_"
 _Port = Annotated[int, Field(ge=1, le=65535)]
 
 
-class Settings(JobSettings):
+class Settings(CallSettings):
     """The platform's settings; each field is the environment variable ``SMARTLITE_<FIELD>``."""
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, hide_input_in_errors=True)
@@ -104,7 +104,8 @@ class Settings(JobSettings):
     edge_max_waiting: Annotated[int, Field(ge=1)] = 1000
     """Requests that may wait at the edge at once; the next gets 503 without a wait."""
     max_held_bytes: Annotated[int, Field(ge=1024)] = 512 * 1024 * 1024
-    """Request bodies that one ingress replica holds at once, in bytes; the next gets 429."""
+    """Request bodies that one ingress replica has at once, in memory or in its temporary folder, in bytes;
+    the next gets 429."""
     first_event_timeout_s: Annotated[float, Field(gt=0)] = 60.0
     """Longest wait for the first word of a stage, queueing included, in seconds."""
     next_event_timeout_s: Annotated[float, Field(gt=0)] = 60.0
@@ -157,6 +158,8 @@ class Settings(JobSettings):
     """Least severe level that is logged."""
     access_log_per_second: Annotated[int, Field(ge=0)] = 20
     """Requests that went well and are logged, each second and ingress replica; every one that failed is."""
+    history_max_lag_s: Annotated[float, Field(ge=0)] = 10.0
+    """Seconds that requests may be missing from the history and the usage while the machine has no time to spare."""
 
     @field_validator("auth")
     @classmethod

@@ -33,3 +33,9 @@ STAGE_SECONDS: Final = Histogram(
     ("stage", "outcome"),
     _SECONDS,
 )
+CALL_BATCH_ITEMS: Final = Histogram(
+    "smartlite_call_batch_items",
+    "Small requests that one call to a model's replica carried",
+    ("stage",),
+    (1, 2, 4, 8, 16, 32, 64, 128, 256),
+)

@@ -3,22 +3,33 @@
 The client shares the cores with the servers it measures: the cheaper it is, the more of a ratio is the servers' own.
 """
 
+import json
 import resource
 import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 from typing import Final
 
 from benchmarks.gateway import parse_wrk
 from benchmarks.load.connection import Request
 from benchmarks.load.outcome import Load
 
+_LENGTH: Final = "content-length"
+"""wrk adds it itself."""
 _SPARE_S: Final = 30.0
 _UNKNOWN: Final = float("nan")
 
 
-def find_wrk(request: Request) -> str | None:
-    """Where wrk is; None where it is absent or cannot send this request: it sends GET without a body."""
-    return shutil.which("wrk") if request.name.startswith("GET ") else None
+def find_wrk(request: Request, can_post: bool = False) -> str | None:
+    """Where wrk is; None where it is absent or is not to send this request.
+
+    Args:
+        request: A GET without a body, or what ``can_post`` allows.
+        can_post: Also a POST of JSON. What wrk does not tell (first bytes, statuses) is then not known of it.
+    """
+    is_fitting = request.name.startswith("GET ") or (can_post and request.name.startswith("POST "))
+    return shutil.which("wrk") if is_fitting else None
 
 
 def closed_loop_by_wrk(program: str, request: Request, connections: int, duration_s: float) -> Load:
@@ -27,11 +38,15 @@ def closed_loop_by_wrk(program: str, request: Request, connections: int, duratio
     Raises:
         Unavailable: wrk printed no figures.
     """
-    headers = [part for name, value in request.headers for part in ("-H", f"{name}: {value}")]
+    headers = [
+        part for name, value in request.headers if name.lower() != _LENGTH for part in ("-H", f"{name}: {value}")
+    ]
     length_s = max(1, round(duration_s))
-    command = (program, "-t1", f"-c{connections}", f"-d{length_s}s", "--latency", *headers, request.url)
     before_s = _children_cpu_s()
-    text = subprocess.run(command, capture_output=True, text=True, check=False, timeout=length_s + _SPARE_S).stdout
+    with tempfile.TemporaryDirectory(prefix="smartlite-wrk-") as folder:
+        script = script_of(request, Path(folder))
+        command = (program, "-t1", f"-c{connections}", f"-d{length_s}s", "--latency", *script, *headers, request.url)
+        text = subprocess.run(command, capture_output=True, text=True, check=False, timeout=length_s + _SPARE_S).stdout
     found = parse_wrk(text)
     good = found.requests - found.failed
     return Load(
@@ -54,6 +69,17 @@ def closed_loop_by_wrk(program: str, request: Request, connections: int, duratio
         client_cpu_s=_children_cpu_s() - before_s,
         server_cpu_s=_UNKNOWN,
     )
+
+
+def script_of(request: Request, folder: Path) -> tuple[str, ...]:
+    """What wrk needs for a body: a script in Lua, whose strings with escapes are JSON's where the text is ASCII."""
+    method = request.name.partition(" ")[0]
+    body = request.data.partition(b"\r\n\r\n")[2].decode("ascii")
+    if method == "GET":
+        return ()
+    path = folder / "request.lua"
+    path.write_text(f"wrk.method = {json.dumps(method)}\nwrk.body = {json.dumps(body)}\n", encoding="ascii")
+    return ("-s", str(path))
 
 
 def _children_cpu_s() -> float:

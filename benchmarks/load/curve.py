@@ -50,6 +50,8 @@ class Plan:
     """Longest wait of one request."""
     max_connections: int = 4000
     """Of the open loop. Fewer than a server is willing to hold, and it is never seen refusing: the client waits."""
+    can_post_by_wrk: bool = False
+    """Whether wrk also sends what has a body, where it is installed."""
     settle_s: float = 1.0
     """Silence after each run: what a server writes behind its answers counts as its processor time."""
 
@@ -149,7 +151,7 @@ def _turns(servers: Sequence[Server], runs: int, load: Callable[[Server], Load])
 
 
 def _closed(server: Server, plan: Plan, duration_s: float) -> Load:
-    program = find_wrk(server.request)
+    program = find_wrk(server.request, plan.can_post_by_wrk)
     if program is not None:
         with (server.spent or _unknown)() as spent:
             load = closed_loop_by_wrk(program, server.request, plan.connections, duration_s)

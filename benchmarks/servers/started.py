@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import psutil  # type: ignore[import-untyped]  # it has no annotations
@@ -29,7 +30,9 @@ _START_TIMEOUT_S: Final = 60.0
 _STOP_TIMEOUT_S: Final = 10.0
 
 
-def start_platform(config: Path, data: Path, auth: str, first_port: int) -> RunningPlatform:
+def start_platform(
+    config: Path, data: Path, auth: str, first_port: int, more: Mapping[str, str] = MappingProxyType({})
+) -> RunningPlatform:
     """A platform that is not started yet; its limits are out of the way.
 
     Args:
@@ -37,6 +40,7 @@ def start_platform(config: Path, data: Path, auth: str, first_port: int) -> Runn
         data: A folder of its own.
         auth: ``off`` or ``required``.
         first_port: Ports are looked for from here on.
+        more: Variables of its environment, such as larger limits.
     """
     first = free_ports(first_port)
     settings = {
@@ -48,8 +52,9 @@ def start_platform(config: Path, data: Path, auth: str, first_port: int) -> Runn
         "SMARTLITE_RAY_HTTP_PORT": str(first + 10),
         "SMARTLITE_DASHBOARD_PORT": str(first + 11),
         "SMARTLITE_RATE_LIMIT_REQUESTS_PER_MINUTE": _NEVER_REACHED,
+        "SMARTLITE_RATE_LIMIT_TOKENS_PER_MINUTE": _NEVER_REACHED,
     }
-    return RunningPlatform(config, f"http://127.0.0.1:{first + 8}", {**os.environ, **settings})
+    return RunningPlatform(config, f"http://127.0.0.1:{first + 8}", {**os.environ, **settings, **more})
 
 
 def first_key(platform: RunningPlatform) -> str:
@@ -101,6 +106,13 @@ def free_ports(first_port: int) -> int:
     raise Unavailable(f"No {_PORTS_EACH} free ports from {first_port} on.")
 
 
+def with_embeddings(document: dict[str, Any]) -> dict[str, Any]:
+    """The same platform with vectors, made in the replica of the language model as in what ships."""
+    served = {"model": "fake-embedding", "engine": "fake", "deployment": "llm"}
+    document["applications"][0]["args"]["embedding"] = {"models": [served]}
+    return document
+
+
 def fake_configuration() -> dict[str, Any]:
     """A platform whose engines compute nothing, so that what is measured is the gateway."""
     replicas = {"ingress": INGRESS_REPLICAS, "pipeline": 1, "asr": 1, "llm": 1, "tts": 1}
@@ -122,6 +134,22 @@ def fake_configuration() -> dict[str, Any]:
     # As in every configuration that ships: the gateway writes its own access log.
     logging = {"encoding": "JSON", "enable_access_log": False}
     return {"proxy_location": "HeadOnly", "logging_config": logging, "applications": [application]}
+
+
+def one_hop_configuration() -> dict[str, Any]:
+    """The no-op app with one plain call, of whose callee there is one replica as of each of our stages."""
+    document = noop_configuration()
+    application = document["applications"][0]
+    application["import_path"] = "benchmarks.servers.one_hop:build_app"
+    application["deployments"].append(
+        {
+            "name": "callee",
+            "num_replicas": 1,
+            "max_ongoing_requests": _MAX_ONGOING,
+            "ray_actor_options": {"num_cpus": 0.1},
+        }
+    )
+    return document
 
 
 def noop_configuration() -> dict[str, Any]:

@@ -7,6 +7,7 @@ from starlette.types import Scope
 
 from smartlite.auth.permissions import ANONYMOUS_ADMIN
 from smartlite.domain.principal import Principal
+from smartlite.domain.tenant import working_for
 from smartlite.errors import Unauthorized
 from smartlite.jobs.gateway_calls import Caller
 
@@ -14,8 +15,9 @@ _KEY: Final = "principal"
 
 
 def keep_principal(scope: Scope, principal: Principal) -> None:
-    """Put who asks where the routes find it."""
+    """Put who asks where the routes find it, and for whom this task works from now on."""
     scope.setdefault("state", {})[_KEY] = principal
+    working_for.set(principal.organization_id or principal.user_id or "")
 
 
 def kept_principal(scope: Scope) -> Principal | None:

@@ -89,6 +89,8 @@ class ChatRequest:
     """A served model's own id, not an alias."""
     messages: tuple[Message, ...]
     options: ChatOptions = ChatOptions()
+    is_whole: bool = False
+    """Nobody looks at the answer before its end, so its pieces may come late and together."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,11 @@ Must not know models: no file is read, no library is loaded.
 import asyncio
 import zlib
 from collections.abc import AsyncGenerator
+from functools import lru_cache
 from typing import Annotated, Final
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from smartlite.domain.embedding import Embedding, EmbeddingEvent, EmbeddingFinished
@@ -50,7 +52,11 @@ class FakeEmbedding(Fake):
         for index, text in enumerate(texts):
             await asyncio.sleep(self._options.latency_s)
             words = text.lower().split() or [text]
-            drawn = [np.random.default_rng(zlib.crc32(word.encode())).normal(size=DIMENSIONS) for word in words]
-            vector = np.sum(drawn, axis=0)
+            vector = np.sum([_draw(word) for word in words], axis=0)
             yield Embedding(index, np.asarray(vector / np.linalg.norm(vector), np.float32))
         yield EmbeddingFinished(TokenUsage(sum(counts), 0))
+
+
+@lru_cache(maxsize=4096)
+def _draw(word: str) -> NDArray[np.float64]:
+    return np.random.default_rng(zlib.crc32(word.encode())).normal(size=DIMENSIONS)

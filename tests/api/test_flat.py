@@ -11,8 +11,13 @@ from smartlite.api.services import ServicesDep
 from smartlite.auth.scopes import Scope
 
 
-def test_the_list_of_models_is_flat() -> None:
-    assert ("GET", "/v1/models") in flat_routes(ROUTERS)
+def test_what_is_asked_most_is_flat() -> None:
+    assert set(flat_routes(ROUTERS)) == {
+        ("GET", "/v1/models"),
+        ("POST", "/v1/embeddings"),
+        ("POST", "/v1/chat/completions"),
+        ("POST", "/v1/audio/speech"),
+    }
 
 
 async def test_a_flat_route_answers_other_methods_as_every_route_does(client: httpx.AsyncClient) -> None:

@@ -18,12 +18,15 @@ from deployments.tts import TTSDeployment
     "method",
     [
         ASRDeployment.transcribe,
+        ASRDeployment.transcribe_piece,
         LLMDeployment.chat,
         EmbeddingDeployment.embed,
         TTSDeployment.speak,
+        TTSDeployment.speak_sentence,
         PipelineDeployment.run_turn,
         TextDeployment.chat,
         TextDeployment.embed,
+        TextDeployment.run_items,
     ],
 )
 def test_a_streamed_method_is_an_asynchronous_generator_itself(method: Callable[..., Any]) -> None:

@@ -83,7 +83,7 @@ def test_the_gpu_profile_shares_one_gpu_in_fractions() -> None:
         ("frame_s: 0.03", "frames: 0.03", "unknown key 'llm.frames'. Did you mean 'frame_s'?"),
         ("frame_s: 0.03", "frame_s: -1", "'llm.frame_s': Input should be greater than or equal to 0"),
         ("- model: whisper-base", "- model: whisper-bse", "Did you mean 'whisper-base'?"),
-        ("{threads: 1, parallel: 4", "{threads: 1, paralel: 4", "Did you mean 'parallel'?"),
+        ("{threads: 1, parallel: 8", "{threads: 1, paralel: 8", "Did you mean 'parallel'?"),
         ("- model: en_US-joe-medium", "- model: whisper-base", "does asr, not tts"),
         ("- name: tts", "- name: ttss", "there is no deployment 'ttss'. Did you mean 'tts'?"),
         (

@@ -36,6 +36,8 @@ class Asking:
     """Of the conversation that this goes on; None: of none."""
     frame: int = 0
     """So many of the messages come before the conversation."""
+    is_whole: bool = False
+    """Nobody looks at an answer before its end."""
 
     async def reserve(self, spending: Spending, longest_s: float) -> None:
         """Take what hearing and answering may need; ``longest_s`` bounds each recording.
@@ -48,7 +50,7 @@ class Asking:
         earlier = 0 if self.turn is None else self.turn.most_tokens
         await spending.reserve(
             ModelUsage(self.model, self.hearing.characters / CHARACTERS_PER_TOKEN + earlier, answers),
-            ModelUsage(self.hearing.model, audio_input_s=sum(most_audio_s(audio.data, longest_s) for audio in heard)),
+            ModelUsage(self.hearing.model, audio_input_s=sum(most_audio_s(audio, longest_s) for audio in heard)),
         )
 
     async def events(
@@ -96,7 +98,7 @@ class Asking:
     async def _answers(
         self, stage: LLMStage, messages: tuple[Message, ...], observation: Observation, spending: Spending
     ) -> AsyncGenerator[Indexed, None]:
-        asked = ChatRequest(self.model, messages, self.options)
+        asked = ChatRequest(self.model, messages, self.options, self.is_whole)
         began = time.perf_counter()
         unfinished = dict.fromkeys(range(self.count), 0)
         first = True

@@ -13,8 +13,9 @@ from smartlite.api.chat.messages import read_messages
 from smartlite.api.chat.options import read_options
 from smartlite.api.chat.recordings import Hearing
 from smartlite.api.chat.spoken import Speaker, choose_speaker
+from smartlite.api.flat import flat
 from smartlite.api.json_body import read_json
-from smartlite.api.observation import ObservationDep
+from smartlite.api.observation import observe
 from smartlite.api.openapi import COMMON_ERRORS, SERVED_LLM, error_responses, json_request_body
 from smartlite.api.permissions import check_model, needs
 from smartlite.api.principal import principal_of
@@ -120,7 +121,8 @@ _EXAMPLES: Final = {
     },
     openapi_extra=json_request_body(ChatCompletionRequest, _EXAMPLES),
 )
-async def create_chat_completion(request: Request, services: ServicesDep, observation: ObservationDep) -> Response:
+@flat
+async def create_chat_completion(request: Request, services: ServicesDep) -> Response:
     """OpenAI's chat completions. What the model cannot do is a 400 that says so; closing the connection stops the work.
 
     Recordings in messages are transcribed by the first speech recognition model; `modalities` with `audio` has the
@@ -134,7 +136,7 @@ async def create_chat_completion(request: Request, services: ServicesDep, observ
     await asked.reserve(spending, services.settings.max_audio_duration_s)
     if speaker is not None:
         await speaker.reserve(asked.options)
-    events = asked.events(services.llm, observation, spending)
+    events = asked.events(services.llm, observe(request), spending)
     if body.stream:
         include_usage = body.stream_options is not None and body.stream_options.include_usage is True
         heard = speaker.alongside(events) if speaker else events
@@ -166,11 +168,16 @@ async def _read(request: Request, body: ChatCompletionRequest, services: Service
     hearing = Hearing(services.asr, services.models, asked.drafts)
     if hearing.has_recordings:
         check_model(request, Scope.ASR_TRANSCRIBE, hearing.model)
-    # A thread: schemas as large as is allowed take a tenth of a second.
-    options = await asyncio.to_thread(read_options, body, settings.max_choices, settings.max_speech_characters)
+    limits = settings.max_choices, settings.max_speech_characters
+    if body.tools or body.response_format:
+        # A thread: schemas as large as is allowed take a tenth of a second.
+        options = await asyncio.to_thread(read_options, body, *limits)
+    else:
+        options = read_options(body, *limits)
     speaker = None
     if body.audio is not None:
         speaker = choose_speaker(services.tts, await services.directory(), body.audio.voice_name, spending_of(request))
         check_model(request, Scope.TTS_SYNTHESIZE, speaker.model)
     turn = turn_of(services, found, model, options.max_tokens, spending_of(request).use) if found else None
-    return Asking(model.id, options, hearing, body.n or 1, turn, asked.frame), speaker
+    is_whole = not body.stream
+    return Asking(model.id, options, hearing, body.n or 1, turn, asked.frame, is_whole), speaker

@@ -9,8 +9,9 @@ from fastapi import APIRouter, Request, Response
 from numpy.typing import NDArray
 from starlette.responses import JSONResponse
 
+from smartlite.api.flat import flat
 from smartlite.api.json_body import read_json
-from smartlite.api.observation import ObservationDep
+from smartlite.api.observation import observe
 from smartlite.api.openapi import COMMON_ERRORS, error_responses, json_request_body
 from smartlite.api.permissions import check_model, needs
 from smartlite.api.schemas.embeddings import EmbeddingList, EmbeddingObject, EmbeddingRequest
@@ -41,7 +42,8 @@ _EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     responses=error_responses(*COMMON_ERRORS),
     openapi_extra=json_request_body(EmbeddingRequest, _EXAMPLES),
 )
-async def create_embeddings(request: Request, services: ServicesDep, observation: ObservationDep) -> Response:
+@flat
+async def create_embeddings(request: Request, services: ServicesDep) -> Response:
     """A vector of length 1 for every text: texts that mean alike have vectors that point alike."""
     body = await read_json(request, EmbeddingRequest)
     model = services.models.resolve(body.model, "embedding")
@@ -54,6 +56,7 @@ async def create_embeddings(request: Request, services: ServicesDep, observation
         raise Unavailable(f"The model '{model.id}' has no stage that serves it.")
     spending = spending_of(request)
     await spending.reserve(ModelUsage(model.id, prompt_tokens=count / CHARACTERS_PER_TOKEN))
+    observation = observe(request)
     began_s = observation.elapsed_s
     async with stopped_when_client_leaves(request.receive):
         answer = await _answer(services.embedding, EmbedRequest(model.id, texts), body)

@@ -12,8 +12,10 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from smartlite.api.byte_stream import byte_response
+from smartlite.api.flat import flat
 from smartlite.api.json_body import read_json
-from smartlite.api.observation import Observation, ObservationDep
+from smartlite.api.kept_results import spoken
+from smartlite.api.observation import Observation, observe
 from smartlite.api.openapi import COMMON_ERRORS, error_responses, json_request_body
 from smartlite.api.permissions import allowed_models, check_model, needs
 from smartlite.api.schemas.speech import SpeechDeltaEvent, SpeechDoneEvent, SpeechRequest, SpeechUsage
@@ -69,7 +71,8 @@ _EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     responses=_ANSWERS,
     openapi_extra=json_request_body(SpeechRequest, _EXAMPLES),
 )
-async def create_speech(request: Request, services: ServicesDep, observation: ObservationDep) -> Response:
+@flat
+async def create_speech(request: Request, services: ServicesDep) -> Response:
     """Speech of a text; the first sentence is sent while the next is still being made."""
     body = await read_json(request, SpeechRequest)
     limit = services.settings.max_speech_characters
@@ -81,16 +84,18 @@ async def create_speech(request: Request, services: ServicesDep, observation: Ob
         raise TextEmpty("'input' holds no text to speak.", "input")
     speaker = await _choose(request, services, body)
     options = SynthesizeOptions(speaker.voice.id, body.speed, speaker.language, body.instructions)
-    spending = spending_of(request)
-    await spending.reserve(ModelUsage(speaker.model.id, characters=len(body.input)))
     asked = SpeakRequest(body.input, speaker.model.id, options, body.response_format)
-    events = _speak(services.tts, asked, observation, spending)
+    worked = await spoken(request, services, body.cache, speaker.model, asked)
+    spending = spending_of(request)
+    if not worked.is_kept:
+        await spending.reserve(ModelUsage(speaker.model.id, characters=len(body.input)))
+    events = worked.stage.speak(asked) if worked.is_kept else _speak(worked.stage, asked, observe(request), spending)
     if body.stream_format == "sse":
         response = await sse_response(request, _events(events))
     else:
         file = _file(events)
         response = await byte_response(request, file, CONTENT_TYPES[body.response_format])
-    response.headers.update(_headers(speaker))
+    response.headers.update(_headers(speaker) | worked.headers)
     return response
 
 

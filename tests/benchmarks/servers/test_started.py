@@ -8,12 +8,23 @@ import httpx
 import pytest
 
 from benchmarks.servers.noop import app, build_app
-from benchmarks.servers.started import fake_configuration, noop_configuration, write_configuration
+from benchmarks.servers.one_hop import build_app as build_one_hop
+from benchmarks.servers.started import (
+    fake_configuration,
+    noop_configuration,
+    one_hop_configuration,
+    with_embeddings,
+    write_configuration,
+)
 from graphs.config import read_serve_config
 from graphs.dev import CATALOG
 
 
-@pytest.mark.parametrize("configuration", [fake_configuration, noop_configuration])
+def with_vectors() -> dict[str, Any]:
+    return with_embeddings(fake_configuration())
+
+
+@pytest.mark.parametrize("configuration", [fake_configuration, noop_configuration, with_vectors, one_hop_configuration])
 def test_configurations_are_ones_that_serve_takes(configuration: Callable[[], dict[str, Any]], tmp_path: Path) -> None:
     path = write_configuration(tmp_path / "serve_config.yaml", configuration())
 
@@ -35,6 +46,7 @@ def test_the_no_op_app_has_as_many_replicas_as_the_platform_and_serves_own_loggi
 
 def test_the_no_op_app_can_be_bound_for_serve() -> None:
     assert build_app({}) is not None
+    assert build_one_hop({}) is not None
 
 
 async def test_the_edge_takes_the_no_op_app_for_one_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,7 +94,9 @@ class ASRDeployment(EngineReplica[ASREngine]):
     ) -> AsyncGenerator[EngineTranscriptEvent, None]:
         """Give the recording to the engine, or pieces of it to this engine and others, where that is faster."""
         at_once = engine.pieces_at_once
-        if at_once and 0 < self._piece_s < audio.duration_s:
+        # A model on demand is where it was asked for: its pieces would have every other replica load it too.
+        is_everywhere = request.model in self.kept_engines
+        if is_everywhere and at_once and 0 < self._piece_s < audio.duration_s:
             elsewhere = ((await self._peers.running() or 1) - 1) * at_once
             if at_once + elsewhere > 1:
                 pieces = Pieces(audio, self._piece_s, at_once + elsewhere)

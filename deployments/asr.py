@@ -100,7 +100,9 @@ class ASRDeployment(EngineReplica[ASREngine]):
         if at_once and 0 < self._piece_s < audio.duration_s:
             worthwhile = int(_SHORTEST_PART * audio.duration_s / self._piece_s)
             here = min(at_once, worthwhile)
-            elsewhere = min(((await self._peers.running() or 1) - 1) * at_once, worthwhile - here)
+            # A model on demand is where it was asked for: its pieces would have every other replica load it too.
+            others = (await self._peers.running() or 1) - 1 if request.model in self.kept_engines else 0
+            elsewhere = min(others * at_once, worthwhile - here)
             if here + elsewhere > 1:
                 pieces = Pieces(audio, self._piece_s, here + elsewhere)
                 there = partial(self._ask_peer, request.model)

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Final, Protocol
 
 _LATE_S: Final = 1.0
-"""After so long it is looked whether a deployment sleeps, and as often again while it wakes."""
+"""After so long, or half the time where that is less, it is looked whether a deployment sleeps, and as often again."""
 
 
 class WhoWakes(Protocol):
@@ -67,9 +67,10 @@ class _Wait:
 
     async def __aenter__(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._began = self._loop.time()
         self._limit = asyncio.timeout(self._timeout_s)
         await self._limit.__aenter__()
-        self._late = self._loop.call_later(_LATE_S, self._look)
+        self._late = self._loop.call_later(min(_LATE_S, self._timeout_s / 2), self._look)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -88,7 +89,7 @@ class _Wait:
         self._watch = self._loop.create_task(self._follow())
 
     async def _follow(self) -> None:
-        until = self._loop.time() - _LATE_S + self._wake_timeout_s
+        until = self._began + self._wake_timeout_s
         while True:
             is_waking = await self._presence.is_waking(None if self._of_any else self._deployment)
             if is_waking != self._is_waking:

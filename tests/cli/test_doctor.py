@@ -205,6 +205,18 @@ def test_a_taken_port_comes_with_the_setting_that_moves_it(settings: Settings) -
 
 @pytest.mark.integration
 @pytest.mark.enable_socket
+def test_stages_that_sleep_or_wake_are_named(run: Run) -> None:
+    stages = {
+        name: {"state": state, "replicas_ready": ready, "replicas_wanted": ready}
+        for name, state, ready in (("asr", "ready", 1), ("llm", "asleep", 0), ("tts", "waking", 0))
+    }
+    platform = httpx.MockTransport(lambda _: httpx.Response(200, json={"status": "ready", "stages": stages}))
+    found = by_name(run("doctor", "--config", str(CONFIG), "--json", transport=platform).stdout)
+    assert found["http://127.0.0.1:8000"]["message"] == "ready: asr 1/1, llm asleep, tts waking"
+
+
+@pytest.mark.integration
+@pytest.mark.enable_socket
 def test_another_server_on_the_port_is_not_taken_for_the_platform(run: Run) -> None:
     other = httpx.MockTransport(lambda _: httpx.Response(404, text="<html>"))
     found = by_name(run("doctor", "--config", str(CONFIG), "--json", transport=other).stdout)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from deployments.asr import ASRDeployment
+from deployments.model_pool import OnDemand
 from smartlite.domain.asr import (
     EngineTranscriptEvent,
     Preprocessing,
@@ -92,3 +93,27 @@ async def test_quiet_sound_reaches_the_engine_louder_unless_that_is_switched_off
         heard, _, _ = await run(asked)
         sound = heard.samples[heard.samples != 0]
         assert np.sqrt(np.mean(sound**2)) == pytest.approx(expected, rel=0.05)
+
+
+class Counted:
+    """The peers of a replica that has none, and how often it wanted to know."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def running(self) -> int:
+        self.asked += 1
+        return 1
+
+
+@pytest.mark.parametrize(("model", "asked"), [("kept", 1), ("late", 0)])
+async def test_a_long_recording_is_shared_only_with_replicas_that_have_its_model(model: str, asked: int) -> None:
+    peers = Counted()
+    late = OnDemand(("late",), lambda _: listener(), lambda _: None, 1, 10)
+    replica = ASRDeployment(lambda: {"kept": listener()}, Decoded, late, 2.0, lambda: peers)  # type: ignore[arg-type, return-value]
+    assert [event async for event in replica.transcribe(TranscribeRequest(EncodedAudio(b"x"), model))]
+    assert peers.asked == asked
+
+
+def listener() -> Listener:
+    return Listener(ModelFiles("m", Path()), EngineOptions())

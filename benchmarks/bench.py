@@ -125,14 +125,17 @@ def _target(options: Options, say: Callable[[str], object]) -> Iterator[Target]:
     """The platform that runs there; one that is started and stopped here where none does.
 
     Raises:
-        InvalidRequest: None does, and it is another machine's address.
+        InvalidRequest: It is another machine's address, whose processes nobody here can count.
     """
+    if httpx.URL(options.url).host not in _LOOPBACK:
+        raise InvalidRequest(
+            f"{options.url} is another machine's; url must be a platform of this one. Use --against for others.",
+            "url",
+        )
     if answers(options.url):
         processes = PlatformProcesses.of_port(httpx.URL(options.url).port or 80)
         yield Target(options.url, options.config, options.rounds, processes)
         return
-    if httpx.URL(options.url).host not in _LOOPBACK:
-        raise InvalidRequest(f"No platform answers at {options.url}; only one of this machine is started here.", "url")
     say(f"starting a platform of {options.config}")
     address = {"SMARTLITE_PORT": str(httpx.URL(options.url).port or 80), "SMARTLITE_AUTH": "off"}
     with RunningPlatform(options.config, options.url, {**os.environ, **address}) as platform:

@@ -8,11 +8,15 @@ from benchmarks.load.curve import Step
 from smartlite.errors import ConfigurationError
 
 _DPI: Final = 120
+_MARKS: Final = {"alone": "^", "closed": "D", "overload": "x"}
 Points = Sequence[tuple[float, float]]
 
 
 def plot_latencies(steps: Sequence[Step], path: Path, title: str) -> Path:
-    """Latency of the successes against what was offered: p50 whole, p99 dashed, a cross for each overload."""
+    """Latency of the successes against what was offered: p50 whole, p99 dashed, a cross for each overload.
+
+    A load without a rate of its own stands where its answers came: ``alone`` a triangle, ``closed`` a diamond.
+    """
     figure, axes = new_axes(title, "offered, requests/s", "latency from the time a request was due, ms")
     names = list(dict.fromkeys(step.server for step in steps))
     for number, name in enumerate(names):
@@ -24,10 +28,11 @@ def plot_latencies(steps: Sequence[Step], path: Path, title: str) -> Path:
         axes.plot(rates, p50, "-o", color=colour, label=f"{name}, p50")
         axes.plot(rates, p99, "--s", color=colour, label=f"{name}, p99")
         for step in steps:
-            if step.server == name and step.kind == "overload":
-                axes.plot([step.rate_per_s], [step.median(lambda load: load.p99_ms)], "x", color=colour)
-    axes.set_xscale("log")
-    axes.set_yscale("log")
+            if step.server == name and step.kind in _MARKS:
+                axes.plot([step.rate_per_s], [step.median(lambda load: load.p99_ms)], _MARKS[step.kind], color=colour)
+    if any(step.rate_per_s > 0 and step.median(lambda load: load.p99_ms) > 0 for step in steps):
+        axes.set_xscale("log")
+        axes.set_yscale("log")
     return save(figure, axes, path)
 
 

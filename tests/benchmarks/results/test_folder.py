@@ -55,6 +55,18 @@ def test_every_run_is_a_line_of_the_csv(tmp_path: Path) -> None:
     assert "speed" in (tmp_path / "rows.csv").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("latency_s", [0.1, None])
+@pytest.mark.parametrize("kind", ["alone", "closed", "open"])
+def test_a_run_that_got_no_further_is_drawn_too(kind: str, latency_s: float | None, tmp_path: Path) -> None:
+    outcomes = [] if latency_s is None else [Outcome(0, 0, latency_s, latency_s, "200")]
+    step = Step("ours", "GET /", kind, (count(outcomes, 0, 1, 0.1, 0.2),))
+
+    write_report(tmp_path, Report("- Machine: a", [], [step]), "t")
+
+    (plot,) = tmp_path.glob("*.png")
+    assert plot.read_bytes().startswith(b"\x89PNG")
+
+
 def test_the_plot_is_a_picture(tmp_path: Path) -> None:
     write_report(tmp_path, Report("- Machine: a", [], STEPS), "t")
 

@@ -43,6 +43,8 @@ _logger = logging.getLogger(__name__)
 _BY_REFERENCE_BYTES: Final = 1024 * 1024
 """Larger requests go through the object store: Serve's gRPC carries at most 4 MiB (measured: 5 MiB fails)."""
 _CANCEL_TIMEOUT_S: Final = 5.0
+_FEW: Final = 64
+"""Messages or texts of a request that goes with others."""
 _SHORT_TEXT_CHARACTERS: Final = 200
 """Speech of a text up to so long goes with others: the gateway may hold all of it, 1 MB as samples."""
 
@@ -262,7 +264,9 @@ class RemoteLLM(RemoteModels):
     def chat(self, request: ChatRequest) -> AsyncGenerator[ChatEvent, None]:
         """See LLMStage."""
         size_bytes = sum(len(message.content) * 4 for message in request.messages)
-        return self.stream(request.model, "chat", request, size_bytes, is_small=request.is_whole)
+        is_plain = not request.options.tools and request.options.json_schema is None
+        is_small = request.is_whole and is_plain and len(request.messages) <= _FEW
+        return self.stream(request.model, "chat", request, size_bytes, is_small)
 
 
 class RemoteEmbedding(RemoteModels):
@@ -271,7 +275,7 @@ class RemoteEmbedding(RemoteModels):
     def embed(self, request: EmbedRequest) -> AsyncGenerator[EmbeddingEvent, None]:
         """See EmbeddingStage."""
         size_bytes = sum(len(text) * 4 for text in request.texts)
-        return self.stream(request.model, "embed", request, size_bytes, is_small=True)
+        return self.stream(request.model, "embed", request, size_bytes, is_small=len(request.texts) <= _FEW)
 
 
 class RemoteTTS(RemoteModels):

@@ -26,11 +26,13 @@ from benchmarks import (
     killed_workers,
     language_models,
     llm,
+    long_recordings,
     memory,
     pipelines,
     preprocessing,
     startup,
     tts,
+    upload_memory,
     voice,
 )
 from benchmarks.machine import describe_run
@@ -52,7 +54,18 @@ BENCHMARKS: Final[Mapping[str, Callable[[Target], list[Row]]]] = {
     "faults": faults.measure,
 }
 """In the order in which they run: memory before anything has been asked, faults last."""
-ALONE: Final = (attention, batched, bookkeeping, guard, identity, killed_workers, language_models, preprocessing)
+ALONE: Final = (
+    attention,
+    batched,
+    bookkeeping,
+    guard,
+    identity,
+    killed_workers,
+    language_models,
+    long_recordings,
+    preprocessing,
+    upload_memory,
+)
 """Those that need no platform: commands of their own."""
 
 _RESULTS: Final = Path(__file__).with_name("RESULTS.md")
@@ -65,7 +78,7 @@ def main() -> int:
     Returns:
         0 when every goal is met, 1 when one is not, 2 when something could not be measured.
     """
-    for alone in ALONE:
+    for alone in ALONE:  # they need no platform, or start their own
         if sys.argv[1:2] == [alone.__name__.removeprefix("benchmarks.")]:
             return int(alone.main(sys.argv[2:]))
     arguments = _parse()

@@ -14,7 +14,7 @@ from smartlite.engines.registry import parse_options
 
 
 class BareLlama:
-    """A library server in this process; one request at a time.
+    """A library server in this process; requests from several threads are computed together.
 
     Args:
         files: The GGUF model.

@@ -15,12 +15,12 @@ import httpx
 from benchmarks import asr, llm, pipelines, tts, voice
 from benchmarks.gateway_compared import judge, measure_gateway
 from benchmarks.load.curve import Plan, Step
-from benchmarks.load.stages import STAGES, Stage
+from benchmarks.load.stages import STAGES, TURNS, Stage, Turn
 from benchmarks.machine import describe_run
 from benchmarks.measure import Row
 from benchmarks.processes import PlatformProcesses
 from benchmarks.results.folder import Report, new_folder, write_report
-from benchmarks.stages_compared import Other, judge_stage, measure_stage
+from benchmarks.stages_compared import Other, judge_stage, measure_stage, measure_turns
 from benchmarks.startup import RunningPlatform
 from benchmarks.target import Target, answers
 from smartlite.errors import InvalidRequest
@@ -115,6 +115,9 @@ def _measure_on(
         stage: Stage | None = next((stage for stage in STAGES if stage == name), None)
         if stage is not None:
             rows += measure_stage(stage, target, options.stage_plan, options.against, steps, say)
+        turn: Turn | None = next((turn for turn in TURNS if turn == name), None)
+        if turn is not None:
+            rows += measure_turns(turn, target, options.stage_plan, steps, say)
 
 
 @contextmanager

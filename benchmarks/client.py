@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from smartlite.config import load_settings
 from smartlite.errors import Unavailable
 
 _TIMEOUT_S: Final = 180.0
+_TIMING: Final = re.compile(r"([\w-]+);dur=([\d.]+)")
 
 Messages = list[dict[str, str]]
 
@@ -30,6 +32,10 @@ class Speech:
     first_audio_s: float
     total_s: float
     data: bytes
+    stage_s: float
+    """From the gateway's question to the TTS stage to the stage's first bytes, as ``Server-Timing`` tells it."""
+    gateway_s: float
+    """From the request's arrival at the gateway to the head of the answer, the stage included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,9 @@ class Answer:
     total_s: float
     text: str
     tokens: int
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    """Of the prompt, those that were not computed again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +61,8 @@ class Turn:
     transcript_s: float
     first_audio_s: float
     total_s: float
+    timings: dict[str, float]
+    """Seconds of its parts as the platform tells them, see ``smartlite.pipeline.voice``."""
 
 
 class Gateway:
@@ -89,10 +100,12 @@ class Gateway:
         pieces: list[bytes] = []
         with self._client.stream("POST", "/v1/audio/speech", json=body) as answer:
             _check_stream(answer)
+            told = dict(_TIMING.findall(answer.headers.get("server-timing", "")))
             for piece in answer.iter_raw():
                 first_audio_s = first_audio_s or time.perf_counter() - began
                 pieces.append(piece)
-        return Speech(first_audio_s, time.perf_counter() - began, b"".join(pieces))
+        stage_s, gateway_s = (float(told.get(name, 0)) / 1000 for name in ("tts_first_audio", "total"))
+        return Speech(first_audio_s, time.perf_counter() - began, b"".join(pieces), stage_s, gateway_s)
 
     def chat(self, model: str, messages: Messages, **options: object) -> Answer:
         """An answer that comes whole."""
@@ -116,7 +129,7 @@ class Gateway:
         began = time.perf_counter()
         first_token_s = 0.0
         texts: list[str] = []
-        tokens = 0
+        usage: dict[str, Any] = {}
         with self._client.stream("POST", "/v1/chat/completions", json=body) as answer:
             _check_stream(answer)
             for chunk in _events(answer):
@@ -124,9 +137,15 @@ class Gateway:
                     if text := choice["delta"].get("content"):
                         first_token_s = first_token_s or time.perf_counter() - began
                         texts.append(text)
-                if chunk.get("usage"):
-                    tokens = int(chunk["usage"]["completion_tokens"])
-        return Answer(first_token_s, time.perf_counter() - began, "".join(texts), tokens)
+                usage = chunk.get("usage") or usage
+        return Answer(
+            first_token_s,
+            time.perf_counter() - began,
+            "".join(texts),
+            int(usage["completion_tokens"]),
+            int(usage["prompt_tokens"]),
+            int(usage.get("prompt_tokens_details", {}).get("cached_tokens", 0)),
+        )
 
     def stream_turn(self, question: bytes, instructions: str, audio_format: str) -> Turn:
         """A voice turn whose events come as they happen."""
@@ -156,6 +175,7 @@ class Gateway:
             transcript_s=times["turn.transcript.done"],
             first_audio_s=times["turn.audio.delta"],
             total_s=times["turn.done"],
+            timings={name: float(seconds) for name, seconds in done["timings"].items()},
         )
 
     def stream_assistant(self, question: bytes, instructions: str) -> tuple[float, float]:

@@ -1,7 +1,7 @@
 """Samples, ratios of samples, goals and the Markdown table of both. Must not know what is measured."""
 
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -101,6 +101,19 @@ def alternate(runs: int, first: Callable[[], _A], second: Callable[[], _B]) -> t
             firsts.append(first())
             seconds.append(second())
     return firsts, seconds
+
+
+def rounds_of(runs: int, measured: Mapping[str, Callable[[], _A]]) -> dict[str, list[_A]]:
+    """Measure several things round by round, as ``alternate`` does two; each round begins with the next one."""
+    names = list(measured)
+    found: dict[str, list[_A]] = {name: [] for name in names}
+    for name in names:
+        measured[name]()
+    for number in range(runs):
+        shift = number % len(names)
+        for name in [*names[shift:], *names[:shift]]:
+            found[name].append(measured[name]())
+    return found
 
 
 def percentile(values: Sequence[float], percent: float) -> float:

@@ -9,7 +9,7 @@ from typing import Final
 from benchmarks.clips import question
 from benchmarks.load.curve import Plan, Server, Step, measure_closed, measure_curves
 from benchmarks.load.outcome import Load
-from benchmarks.load.stages import MODELS, SENTENCE, Stage, stage_request
+from benchmarks.load.stages import MODELS, SENTENCE, Stage, Turn, stage_request, turn_request
 from benchmarks.measure import Row, Sample, ratio_row, value_row
 from benchmarks.target import Target, read_engine
 from smartlite.config import load_settings
@@ -17,6 +17,9 @@ from smartlite.domain.audio import SPEECH_SAMPLE_RATE_HZ
 
 OURS: Final = "SmartLite"
 OTHER: Final = "against"
+_TURN_CALLERS: Final = 2
+_TURN_QUESTION: Final = "What is the capital of France?"
+"""Whose answer is short, so that enough of them end within a run."""
 _QUESTION: Final = "Can you tell me about the history of Rome?"
 
 
@@ -54,7 +57,19 @@ def measure_stage(
     return cost_rows(stage, alone[0], audio_s)
 
 
-def cost_rows(stage: Stage, alone: Step, audio_s: float) -> list[Row]:
+def measure_turns(turn: Turn, target: Target, plan: Plan, steps: list[Step], say: Callable[[str], object]) -> list[Row]:
+    """One caller alone, then two; more would wait for the same replica."""
+    with target.gateway() as gateway:
+        clip = question(gateway, _TURN_QUESTION).read_bytes()
+    request = turn_request(turn, target.url, load_settings().api_key.get_secret_value(), clip)
+    server = Server(f"{OURS}, {turn}", request, target.processes.counting_cpu)
+    for kind, callers in (("alone", 1), ("closed", _TURN_CALLERS)):
+        say(f"{turn}: {callers} at once")
+        steps += measure_closed([server], replace(plan, connections=callers), kind)
+    return cost_rows(turn, steps[-2], 0.0)
+
+
+def cost_rows(stage: Stage | Turn, alone: Step, audio_s: float) -> list[Row]:
     """What a request of one caller takes of the processors, whatever Ray does meanwhile included.
 
     Args:

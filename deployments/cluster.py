@@ -16,8 +16,8 @@ from ray.serve._private.api import serve_start
 from ray.serve.exceptions import RayServeException
 from ray.serve.schema import ServeDeploySchema
 
+from deployments.presence import read_stages
 from deployments.ray_processes import start_fewer
-from deployments.status import read_stages
 from smartlite.config import Settings
 from smartlite.domain.stages import StageStatus
 from smartlite.errors import ConfigurationError, Unavailable
@@ -79,7 +79,7 @@ class LocalCluster:
     def wait_until_ready(
         self, application: str, timeout_s: float, report: Callable[[StageStatus], None], pause: Callable[[float], bool]
     ) -> None:
-        """Block until every stage has a running replica.
+        """Block until every stage has a running replica, or sleeps until its first request.
 
         Args:
             application: Name in the configuration.
@@ -95,7 +95,7 @@ class LocalCluster:
         while time.monotonic() < deadline:
             overview = serve.status().applications.get(application)
             for stage in read_stages(application):
-                if stage.state == "ready" and stage.name not in reported:
+                if stage.state in {"ready", "asleep"} and stage.name not in reported:
                     reported.add(stage.name)
                     report(stage)
             if overview is not None and overview.status == "DEPLOY_FAILED":

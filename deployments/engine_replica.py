@@ -9,7 +9,9 @@ from typing import Generic, TypeVar
 from deployments.batch_messages import Frame, Item
 from deployments.batched_items import ItemRunner
 from deployments.model_pool import ModelPool, OnDemand
+from deployments.model_report import ModelReport
 from deployments.places import Places, room_of_this_replica
+from deployments.scaling import AT_WORK
 from smartlite.domain.models import ModelState
 from smartlite.engines.protocols import Engine
 from smartlite.errors import SmartLiteError
@@ -30,7 +32,9 @@ class EngineReplica(Generic[_E]):
     """
 
     def __init__(self, load: Callable[[], Mapping[str, _E]], on_demand: OnDemand[_E] | None = None) -> None:
-        self._pool = ModelPool(load(), on_demand)
+        self._at_work = 0
+        self._report = ModelReport()
+        self._pool = ModelPool(load(), on_demand, self._report.tell)
         self._places = Places(lambda: room_of_this_replica().places)
         self._items = ItemRunner(self, room_of_this_replica)
         if on_demand is not None and on_demand.models:
@@ -45,8 +49,12 @@ class EngineReplica(Generic[_E]):
             ModelNotReady: 503, it could not be loaded for now.
             EngineFailed: 500, it cannot be loaded.
         """
-        async with self._places.taken(), self._pool.lend(model) as engine:
-            yield engine
+        self._at_work += 1
+        try:
+            async with self._places.taken(), self._pool.lend(model) as engine:
+                yield engine
+        finally:
+            self._at_work -= 1
 
     async def run_items(self, items: Sequence[Item]) -> AsyncGenerator[Frame, None]:
         """Answer the requests of a batch, each by the method that it names; see ``deployments.batched_calls``."""
@@ -63,6 +71,10 @@ class EngineReplica(Generic[_E]):
         """Those that are there from the start."""
         return self._pool.kept
 
+    async def record_autoscaling_stats(self) -> dict[str, float]:
+        """Serve asks this where the deployment is scaled automatically; see ``deployments.scaling``."""
+        return {AT_WORK: float(self._at_work)}
+
     async def model_states(self) -> dict[str, ModelState]:
         """The state of every model of this replica, from memory."""
         return self._pool.states()
@@ -70,6 +82,7 @@ class EngineReplica(Generic[_E]):
     async def check_health(self) -> None:
         """Serve replaces the replica when this raises."""
         await self._pool.check_health()
+        self._report.repeat()
 
     def __del__(self) -> None:
         pool = getattr(self, "_pool", None)

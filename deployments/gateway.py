@@ -3,8 +3,10 @@
 from collections.abc import AsyncGenerator, Mapping
 from typing import Final
 
-from deployments.handles import RemoteASR, RemoteEmbedding, RemoteLLM, RemoteTTS, Route
 from deployments.metering import ReplicaMetering
+from deployments.offers import Offers
+from deployments.remote_models import RemoteASR, RemoteEmbedding, RemoteLLM, RemoteTTS, Route
+from deployments.results import open_results
 from smartlite.api.app import create_app
 from smartlite.api.in_process import InProcessGateway
 from smartlite.api.services import Services
@@ -59,7 +61,7 @@ def open_gateway(
         Services(
             settings=settings,
             models=models,
-            asr=RemoteASR(routes),
+            asr=RemoteASR(routes, Offers()),
             llm=RemoteLLM(routes),
             tts=RemoteTTS(routes),
             pipeline=_NoTurns(),
@@ -71,6 +73,7 @@ def open_gateway(
             idempotency=IdempotencyKeeper(database, blobs),
             prompts=prompts,
             conversations=conversations,
+            results=open_results(settings, database, blobs),
         )
     )
 

@@ -1,14 +1,12 @@
 """Calls to other replicas, and what becomes of their failures. Must not know what is asked.
 
-The only place where ``.remote(`` is written. Each class here satisfies the stage Protocol of the replica behind it, so
-nobody above knows whether a stage is a handle, a plain object or a test's fake.
+The only place where ``.remote(`` is written.
 """
 
 import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, cast
 
 import grpc
@@ -20,17 +18,12 @@ from deployments.batch_messages import Item
 from deployments.batched_call import BatchResponse, Call, CrashedInBatch, Response
 from deployments.batched_calls import BatchedCalls, BatchLimits, Remote
 from deployments.metrics import observe
-from smartlite.config import Settings
-from smartlite.domain.asr import TranscribeRequest, TranscriptEvent
-from smartlite.domain.embedding import EmbeddingEvent, EmbedRequest
-from smartlite.domain.llm import ChatEvent, ChatRequest
-from smartlite.domain.models import ModelDirectory, ModelState, Voice
-from smartlite.domain.pipeline import TurnEvent, VoiceTurnRequest
-from smartlite.domain.tts import SpeakRequest, SpeechEvent
+from deployments.waking import StillWaking, Waking
+from smartlite.domain.models import ModelState, Voice
 from smartlite.errors import (
     DeadlineExceeded,
     EngineFailed,
-    ModelNotFound,
+    ModelNotReady,
     Overloaded,
     ReplicaLost,
     SmartLiteError,
@@ -43,10 +36,6 @@ _logger = logging.getLogger(__name__)
 _BY_REFERENCE_BYTES: Final = 1024 * 1024
 """Larger requests go through the object store: Serve's gRPC carries at most 4 MiB (measured: 5 MiB fails)."""
 _CANCEL_TIMEOUT_S: Final = 5.0
-_FEW: Final = 64
-"""Messages or texts of a request that goes with others."""
-_SHORT_TEXT_CHARACTERS: Final = 200
-"""Speech of a text up to so long goes with others: the gateway may hold all of it, 1 MB as samples."""
 
 
 class RemoteStage:
@@ -57,6 +46,7 @@ class RemoteStage:
         name: What it is called in messages and metrics.
         first_event_timeout_s: Longest wait for the first event.
         next_event_timeout_s: Longest wait for each further one.
+        waking: Waits for a deployment that may sleep; None: it never does.
         limits: How small requests are sent together; None: each goes alone.
     """
 
@@ -66,6 +56,7 @@ class RemoteStage:
         name: str,
         first_event_timeout_s: float,
         next_event_timeout_s: float,
+        waking: Waking | None = None,
         limits: BatchLimits | None = None,
     ) -> None:
         self._handle = handle
@@ -74,6 +65,8 @@ class RemoteStage:
         self._name = name
         self._first_event_timeout_s = first_event_timeout_s
         self._next_event_timeout_s = next_event_timeout_s
+        self._waking = waking or Waking()
+        self._limits = limits
         self._batched: BatchedCalls | None = None
         if limits is not None and limits.items > 1:
             in_batch = handle.options(stream=True, request_serialization="pickle", response_serialization="pickle")
@@ -83,6 +76,17 @@ class RemoteStage:
                 return cast("BatchResponse", in_batch.run_items.remote(items))
 
             self._batched = BatchedCalls(Remote(name, send, self._alone, self._cancel_items), limits)
+
+    def preferring(self, model: str) -> "RemoteStage":
+        """The same deployment, at which requests go to a replica that has a model loaded, where one is free."""
+        return RemoteStage(
+            self._handle.options(multiplexed_model_id=model),
+            self._name,
+            self._first_event_timeout_s,
+            self._next_event_timeout_s,
+            self._waking,
+            self._limits,
+        )
 
     async def stream(
         self, method: str, request: object, size_bytes: int = 0, load_s: float = 0.0, is_small: bool = False
@@ -100,6 +104,7 @@ class RemoteStage:
             Overloaded: 429, the deployment's queue is full.
             ReplicaLost: 503, the replica ended while it worked.
             Unavailable: 503, no replica can take the request.
+            ModelNotReady: 503, the deployment slept, and has no replica yet.
             DeadlineExceeded: 504, the stage was silent for too long.
             SmartLiteError: What the method raised.
         """
@@ -114,11 +119,18 @@ class RemoteStage:
                     if isinstance(response, Call) and response.is_ready:
                         event = await response.__anext__()  # a time-out costs more than all the rest of it
                     else:
-                        async with asyncio.timeout(timeout_s):
+                        async with self._waking.timeout(timeout_s, self._name):
                             event = await response.__anext__()
                 except StopAsyncIteration:
                     ended, outcome = True, "ok"
                     return
+                except StillWaking:
+                    outcome = ModelNotReady.code
+                    raise ModelNotReady(
+                        f"The {self._name} stage slept and is starting, which takes longer than "
+                        f"{self._waking.wake_timeout_s:g} s. Try again shortly.",
+                        "model",
+                    ) from None
                 except TimeoutError:
                     outcome = DeadlineExceeded.code
                     raise DeadlineExceeded(f"The {self._name} stage did not answer within {timeout_s:g} s.") from None
@@ -136,6 +148,19 @@ class RemoteStage:
                 response.cancel()
             outcome = "cancelled" if outcome == "streaming" else outcome
             observe(STAGE_SECONDS, time.monotonic() - began, stage=self._name, outcome=outcome)
+
+    async def wake(self, timeout_s: float) -> None:
+        """Wait until some replica answers; one is started where there is none.
+
+        Raises:
+            Unavailable: 503, none did in time.
+        """
+        response = self._handle.model_states.remote()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await response
+        except (TimeoutError, RayError, RayServeException, grpc.RpcError) as error:
+            raise Unavailable(f"The {self._name} stage did not wake: {type(error).__name__}.") from None
 
     def _ask(self, method: str, request: object, size_bytes: int, is_small: bool) -> Response:
         if is_small and self._batched is not None and self._batched.takes(size_bytes):
@@ -197,99 +222,3 @@ class RemoteStage:
             return Unavailable(f"The {self._name} stage is not available. Try again shortly.")
         _logger.error("a replica failed", extra={"stage": self._name, "reason": str(error)[:4000]})
         return EngineFailed(f"The {self._name} stage failed on this request.")
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Where the requests for a model go."""
-
-    stage: RemoteStage
-    load_s: float
-    """How long it may take to load the model, where that is done when it is asked for."""
-
-
-def open_stages(handles: Mapping[str, DeploymentHandle], settings: Settings) -> dict[str, RemoteStage]:
-    """The deployments behind handles, by name."""
-    waits = (settings.first_event_timeout_s, settings.next_event_timeout_s)
-    limits = BatchLimits(
-        settings.call_batch_items,
-        settings.call_batches_under_way,
-        settings.call_batch_bytes,
-        settings.call_batch_waiting,
-    )
-    return {name: RemoteStage(handle, name, *waits, limits) for name, handle in handles.items()}
-
-
-def open_routes(stages: Mapping[str, RemoteStage], models: ModelDirectory, settings: Settings) -> dict[str, Route]:
-    """The way to every served model, by its id."""
-    return {
-        model.id: Route(
-            stages[model.deployment or model.task], settings.model_load_timeout_s if model.load == "on_demand" else 0.0
-        )
-        for model in models.models
-    }
-
-
-class RemoteModels:
-    """Models at the deployments that run them."""
-
-    def __init__(self, routes: Mapping[str, Route]) -> None:
-        self._routes = routes
-
-    def stream(
-        self, model: str, method: str, request: object, size_bytes: int = 0, is_small: bool = False
-    ) -> AsyncGenerator[Any, None]:
-        """As RemoteStage.stream, at the deployment of a model.
-
-        Raises:
-            ModelNotFound: 404, at once.
-        """
-        route = self._routes.get(model)
-        if route is None:
-            raise ModelNotFound(f"The model '{model[:64]}' is not served.", "model")
-        return route.stage.stream(method, request, size_bytes, route.load_s, is_small)
-
-
-class RemoteASR(RemoteModels):
-    """ASRStage behind handles."""
-
-    def transcribe(self, request: TranscribeRequest) -> AsyncGenerator[TranscriptEvent, None]:
-        """See ASRStage."""
-        return self.stream(request.model, "transcribe", request, len(request.audio.data))
-
-
-class RemoteLLM(RemoteModels):
-    """LLMStage behind handles."""
-
-    def chat(self, request: ChatRequest) -> AsyncGenerator[ChatEvent, None]:
-        """See LLMStage."""
-        size_bytes = sum(len(message.content) * 4 for message in request.messages)
-        is_plain = not request.options.tools and request.options.json_schema is None
-        is_small = request.is_whole and is_plain and len(request.messages) <= _FEW
-        return self.stream(request.model, "chat", request, size_bytes, is_small)
-
-
-class RemoteEmbedding(RemoteModels):
-    """EmbeddingStage behind handles."""
-
-    def embed(self, request: EmbedRequest) -> AsyncGenerator[EmbeddingEvent, None]:
-        """See EmbeddingStage."""
-        size_bytes = sum(len(text) * 4 for text in request.texts)
-        return self.stream(request.model, "embed", request, size_bytes, is_small=len(request.texts) <= _FEW)
-
-
-class RemoteTTS(RemoteModels):
-    """TTSStage behind handles."""
-
-    def speak(self, request: SpeakRequest) -> AsyncGenerator[SpeechEvent, None]:
-        """See TTSStage."""
-        is_small = len(request.text) <= _SHORT_TEXT_CHARACTERS
-        return self.stream(request.model, "speak", request, len(request.text) * 4, is_small)
-
-
-class RemotePipeline(RemoteStage):
-    """PipelineStage behind a handle."""
-
-    def run_turn(self, request: VoiceTurnRequest) -> AsyncGenerator[TurnEvent, None]:
-        """See PipelineStage."""
-        return self.stream("run_turn", request, len(request.audio.data))

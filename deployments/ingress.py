@@ -8,8 +8,15 @@ from typing import Any
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
-from deployments.answer_head import send_head_with_body
-from deployments.handles import (
+from deployments.idempotency import ReplicaIdempotency
+from deployments.identity import ReplicaIdentity
+from deployments.limits import open_limits
+from deployments.loopback import bind_to_loopback
+from deployments.metering import ReplicaMetering
+from deployments.offers import Offers
+from deployments.own_http import answer_directly
+from deployments.pipelines import ReplicaPipelines
+from deployments.remote_models import (
     RemoteASR,
     RemoteEmbedding,
     RemoteLLM,
@@ -18,12 +25,7 @@ from deployments.handles import (
     open_routes,
     open_stages,
 )
-from deployments.idempotency import ReplicaIdempotency
-from deployments.identity import ReplicaIdentity
-from deployments.limits import open_limits
-from deployments.loopback import bind_to_loopback
-from deployments.metering import ReplicaMetering
-from deployments.pipelines import ReplicaPipelines
+from deployments.results import open_results
 from deployments.schema import migrate_when_possible
 from deployments.status import ServeStatusBoard
 from smartlite.api.app import create_app
@@ -55,7 +57,7 @@ class IngressDeployment:
         self, handles: Mapping[str, DeploymentHandle], pipeline: DeploymentHandle, models: ModelDirectory
     ) -> None:
         bind_to_loopback()
-        send_head_with_body()
+        answer_directly(lambda: self._app)
         settings = load_settings()
         configure_logging(settings.log_level)
         # Serve makes a record of every request before it asks whether its own access log is off.
@@ -71,14 +73,15 @@ class IngressDeployment:
         quotas = QuotaBook(database)
         self._metering = ReplicaMetering(settings, database, cipher) if is_guarded else None
         works = ReplicaPipelines(settings, database, cipher, models)
+        offers = Offers()
         has_embedding = any(model.task == "embedding" for model in models.models)
         self._services = Services(
             settings=settings,
             models=models,
-            asr=RemoteASR(routes),
+            asr=RemoteASR(routes, offers),
             llm=RemoteLLM(routes),
             tts=RemoteTTS(routes),
-            pipeline=RemotePipeline(pipeline, "pipeline", *_pipeline_waits(models, settings)),
+            pipeline=RemotePipeline(pipeline, "pipeline", *_pipeline_waits(models, settings), offers),
             status=ServeStatusBoard(serve.get_replica_context().app_name, models, stages),
             embedding=RemoteEmbedding(routes) if has_embedding else None,
             authenticator=users.authenticator if users else None,
@@ -96,11 +99,13 @@ class IngressDeployment:
             retention=works.retention,
             prompts=works.prompts,
             conversations=works.conversations,
+            results=open_results(settings, database, works.media),
             webhooks=works.webhooks,
         )
 
     def __serve_build_asgi_app__(self) -> _App:
-        return self._begun(leave_request_id_to_serve(create_app(self._services)))
+        self._app = app = self._begun(create_app(self._services))
+        return leave_request_id_to_serve(app)
 
     def _begun(self, app: _App) -> _App:
         """The same app, whose first request (the edge's question after its health) begins what runs beside it."""

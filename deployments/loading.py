@@ -8,13 +8,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
+from deployments.cores import own_cores
 from deployments.loopback import bind_to_loopback
 from deployments.model_pool import OnDemand
+from deployments.peers import Peers, open_peers
 from smartlite.codecs.limits import AudioLimits
 from smartlite.codecs.pool import DecoderPool
 from smartlite.config import Settings, load_settings
 from smartlite.engines.protocols import Engine
-from smartlite.engines.registry import create
+from smartlite.engines.registry import create, parse_options
 from smartlite.logging import configure_logging
 from smartlite.models.catalog import ModelEntry
 from smartlite.models.store import ModelStore
@@ -42,6 +44,12 @@ def open_decoder() -> DecoderPool:
     settings = load_settings()
     limits = AudioLimits(max_bytes=settings.max_upload_bytes, max_duration_s=settings.max_audio_duration_s)
     return DecoderPool(limits)
+
+
+def open_replica_peers() -> Peers:
+    """Find the peers of the replica that this process is; they may take as long to answer as any stage."""
+    settings = load_settings()
+    return open_peers(settings.first_event_timeout_s, settings.next_event_timeout_s)
 
 
 def load_engines(specs: Iterable[EngineSpec]) -> dict[str, Engine]:
@@ -79,11 +87,20 @@ def _fetch_one(specs: Mapping[str, EngineSpec], model: str) -> None:
 def _load(spec: EngineSpec, settings: Settings) -> Engine:
     began = time.monotonic()
     files = open_store(settings).ensure_local(spec.entry)
-    engine = create(spec.entry.task, spec.engine, files, spec.options)
+    engine = create(spec.entry.task, spec.engine, files, _with_threads(spec))
     engine.start()
     seconds = round(time.monotonic() - began, 2)
     _logger.info("model loaded", extra={"model": spec.entry.id, "engine": spec.engine, "seconds": seconds})
     return engine
+
+
+def _with_threads(spec: EngineSpec) -> dict[str, object]:
+    """The engine's options; a recogniser that is not told how many threads it has gets this replica's cores."""
+    if spec.entry.task != "asr" or "threads" in spec.options:
+        return spec.options
+    if "threads" not in type(parse_options("asr", spec.engine, spec.options)).model_fields:
+        return spec.options
+    return {**spec.options, "threads": own_cores()}
 
 
 def _trim_heap() -> None:

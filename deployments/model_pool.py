@@ -6,7 +6,7 @@ Must not know verbs, nor how an engine is made. One event loop uses a pool; load
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -42,6 +42,8 @@ class _Slot(Generic[_E]):
     model: str
     engine: _E | None = None
     loading: "asyncio.Task[_E] | None" = None
+    has_room: bool = False
+    """Whether its load has begun in earnest: before that it may wait for long."""
     failed: bool = False
     """The last load failed; the next request tries again."""
     users: int = 0
@@ -55,11 +57,18 @@ class ModelPool(Generic[_E]):
     Args:
         loaded: Started engines, kept for as long as the pool.
         on_demand: The others; None where there are none.
+        tell: Called with those of the others that are loaded or being loaded, whenever that changes.
     """
 
-    def __init__(self, loaded: Mapping[str, _E], on_demand: OnDemand[_E] | None = None) -> None:
+    def __init__(
+        self,
+        loaded: Mapping[str, _E],
+        on_demand: OnDemand[_E] | None = None,
+        tell: Callable[[Sequence[str]], None] | None = None,
+    ) -> None:
         self._loaded = loaded
         self._on_demand = on_demand
+        self._tell = tell
         self._slots: dict[str, _Slot[_E]] = {}
         if on_demand is not None:
             self._slots = {model: _Slot(model) for model in on_demand.models if model not in loaded}
@@ -102,6 +111,10 @@ class ModelPool(Generic[_E]):
         """The state of every model here."""
         states: dict[str, ModelState] = dict.fromkeys(self._loaded, "loaded")
         return states | {slot.model: _state(slot) for slot in self._slots.values()}
+
+    def held(self) -> list[str]:
+        """Models on demand that are loaded or being loaded."""
+        return [slot.model for slot in self._slots.values() if slot.engine is not None or slot.has_room]
 
     async def check_health(self) -> None:
         """Raise what an engine kept for good raises; one loaded on demand is closed instead and loaded anew.
@@ -148,6 +161,8 @@ class ModelPool(Generic[_E]):
         try:
             async with self._loads:
                 await self._make_room(slot, on_demand.max_loaded)
+                slot.has_room = True
+                self._tell_held()
                 slot.engine = await asyncio.to_thread(on_demand.load, slot.model)
                 slot.failed = False
                 return slot.engine
@@ -165,6 +180,10 @@ class ModelPool(Generic[_E]):
             raise EngineFailed(f"The model '{slot.model}' cannot be loaded.", "model") from error
         finally:
             slot.loading = None
+            if slot.has_room:
+                slot.has_room = False
+                if slot.engine is None:
+                    self._tell_held()
 
     async def _make_room(self, slot: _Slot[_E], max_loaded: int) -> None:
         """Close what was used least recently until one more fits; waits while every one is in use."""
@@ -185,7 +204,12 @@ class ModelPool(Generic[_E]):
         engine, slot.engine = slot.engine, None
         if engine is not None:
             _logger.info("model closed", extra={"model": slot.model})
+            self._tell_held()
             await asyncio.to_thread(engine.close)
+
+    def _tell_held(self) -> None:
+        if self._tell is not None:
+            self._tell(self.held())
 
 
 def _state(slot: _Slot[_E]) -> ModelState:

@@ -6,8 +6,9 @@ from contextlib import aclosing
 
 from ray.serve.handle import DeploymentHandle
 
-from deployments.handles import RemoteASR, RemoteLLM, RemoteTTS, open_routes, open_stages
 from deployments.loopback import bind_to_loopback
+from deployments.offers import Offers
+from deployments.remote_models import RemoteASR, RemoteLLM, RemoteTTS, open_routes, open_stages
 from deployments.runs import ReplicaRuns
 from smartlite.codecs.encode import open_encoder
 from smartlite.codecs.whole import WholeFileEncoder
@@ -34,7 +35,9 @@ class PipelineDeployment:
         configure_logging(settings.log_level)
         stages = open_stages(handles, settings)
         routes = open_routes(stages, models, settings)
-        self._voice = VoicePipeline(RemoteASR(routes), RemoteLLM(routes), RemoteTTS(routes), _open_encoder, options)
+        self._voice = VoicePipeline(
+            RemoteASR(routes, Offers()), RemoteLLM(routes), RemoteTTS(routes), _open_encoder, options
+        )
         self._runs = ReplicaRuns(settings, models, stages, routes)
         self._is_closed = False
 

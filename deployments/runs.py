@@ -10,9 +10,12 @@ from ray import serve
 
 from deployments.batches import ReplicaBatches
 from deployments.gateway import open_gateway
-from deployments.handles import RemoteASR, RemoteLLM, RemoteStage, RemoteTTS, Route
+from deployments.handles import RemoteStage
 from deployments.limits import open_limits
 from deployments.metering import ReplicaMetering
+from deployments.offers import Offers
+from deployments.remote_models import RemoteASR, RemoteLLM, RemoteTTS, Route
+from deployments.results import open_results, purge_for_ever
 from deployments.status import ServeStatusBoard
 from smartlite.api.subtitles import to_srt, to_vtt
 from smartlite.auth.quota_book import QuotaBook
@@ -122,6 +125,7 @@ class ReplicaRuns:
         self._bell = bell = Bell(settings.redis_url.get_secret_value())
         slots = settings.pipeline_runs_per_replica
         self._live = open_live(settings)
+        self._results = open_results(settings, self._database, self._blobs)
         self._cache = StoredStepCache(self._database, self._directory)
         executor = Executor(
             {**step_runners(means), **installed.runners},
@@ -154,7 +158,7 @@ class ReplicaRuns:
             self._worker.begin()
         self._batches.begin()
         if not self._looking_after:
-            works = (self._purge_for_ever(), self._cache.purge_for_ever())
+            works = (self._purge_for_ever(), self._cache.purge_for_ever(), purge_for_ever(self._results))
             self._looking_after = [asyncio.create_task(work) for work in works]
 
     async def close(self) -> None:
@@ -180,7 +184,7 @@ class ReplicaRuns:
         self, settings: Settings, routes: Mapping[str, Route], limits: Limits | None
     ) -> tuple[ASRStage, LLMStage, TTSStage]:
         """What steps use; limited and recorded where requests are."""
-        asr, llm, tts = RemoteASR(routes), RemoteLLM(routes), RemoteTTS(routes)
+        asr, llm, tts = RemoteASR(routes, Offers()), RemoteLLM(routes), RemoteTTS(routes)
         if self._metering is None or limits is None:
             return asr, llm, tts
         meter = Meter(self._metering.metering.recorder, limits, settings.pipeline_max_audio_duration_s)

@@ -55,11 +55,28 @@ class StageArgs(_Strict):
         return models
 
 
+class ASRArgs(StageArgs):
+    """The ASR stage."""
+
+    piece_s: Annotated[float, Field(ge=0, le=1800)] = 90.0
+    """A recording that is longer is cut at pauses into pieces of about this length, in seconds, which replicas (and an
+    engine with several workers) recognise side by side. A piece does not see the text of the one before it; shorter
+    ones spread better, longer ones waste less. 0 never cuts."""
+
+
 class LLMArgs(StageArgs):
     """The LLM stage."""
 
     frame_s: Annotated[float, Field(ge=0, le=1)] = 0.03
     """Tokens that come faster than one in so many seconds are sent together; 0 sends each alone."""
+
+
+class TTSArgs(StageArgs):
+    """The TTS stage."""
+
+    sentences_ahead: Annotated[int, Field(ge=0, le=8)] = 2
+    """Sentences of a text that each other replica may be given at once, where it has no text of its own to speak; with
+    0 a text is spoken by one replica alone."""
 
 
 class PipelineArgs(_Strict):
@@ -77,9 +94,9 @@ class PipelineArgs(_Strict):
 class PlatformArgs(_Strict):
     """The whole platform."""
 
-    asr: StageArgs
+    asr: ASRArgs
     llm: LLMArgs
-    tts: StageArgs
+    tts: TTSArgs
     embedding: StageArgs | None = None
     """None: vectors are not served."""
     pipeline: PipelineArgs = PipelineArgs()

@@ -4,7 +4,7 @@ from typing import Final
 
 from ray.serve import Application
 
-from graphs.args import LLMArgs, ModelArgs, PlatformArgs, StageArgs
+from graphs.args import ASRArgs, LLMArgs, ModelArgs, PlatformArgs, TTSArgs
 from graphs.platform import build_graph
 from smartlite.domain.models import ModelTask
 from smartlite.models.catalog import Catalog, ModelEntry, VoiceEntry
@@ -42,9 +42,9 @@ CATALOG: Final = Catalog(
 """Models without files, so nothing is fetched."""
 
 ARGS: Final = PlatformArgs(
-    asr=StageArgs(models=[ModelArgs(model="fake-asr")]),
+    asr=ASRArgs(models=[ModelArgs(model="fake-asr")]),
     llm=LLMArgs(models=[ModelArgs(model="fake-llm")]),
-    tts=StageArgs(models=[ModelArgs(model="fake-tts")]),
+    tts=TTSArgs(models=[ModelArgs(model="fake-tts")]),
 )
 
 

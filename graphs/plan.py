@@ -3,6 +3,8 @@
 Must not bind anything, nor import Ray.
 """
 
+import hashlib
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
@@ -39,7 +41,12 @@ class PlannedModel:
             load=self.load,
             deployment=self.deployment,
             context_tokens=parse_options(self.entry.task, self.engine, self.options).request_context_tokens,
+            fingerprint=self._fingerprint(),
         )
+
+    def _fingerprint(self) -> str:
+        files = [(file.name, file.sha256) for file in self.entry.files]
+        return hashlib.sha256(json.dumps([files, self.options], sort_keys=True, default=str).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,14 +104,15 @@ class Settings(CallSettings):
     edge_max_waiting: Annotated[int, Field(ge=1)] = 1000
     """Requests that may wait at the edge at once; the next gets 503 without a wait."""
     max_held_bytes: Annotated[int, Field(ge=1024)] = 512 * 1024 * 1024
-    """Request bodies that one ingress replica holds at once, in bytes; the next gets 429."""
+    """Request bodies that one ingress replica has at once, in memory or in its temporary folder, in bytes;
+    the next gets 429."""
     first_event_timeout_s: Annotated[float, Field(gt=0)] = 60.0
     """Longest wait for the first word of a stage, queueing included, in seconds."""
     next_event_timeout_s: Annotated[float, Field(gt=0)] = 60.0
     """Longest silence of a stage that has begun to answer, in seconds."""
     model_load_timeout_s: Annotated[float, Field(gt=0)] = 300.0
-    """Longest wait of a request for a model that is loaded on demand, its download included, in seconds;
-    the load goes on, and a later request finds it done."""
+    """Longest wait of a request for a model that is loaded on demand, its download included, or for the
+    first replica of a deployment that sleeps, in seconds; the load goes on, and a later request finds it done."""
 
     rate_limit_requests_per_minute: Annotated[int, Field(ge=0)] = 600
     """Requests that one API key may send in a minute; like all of these limits, 0 is none, and
@@ -157,6 +158,8 @@ class Settings(CallSettings):
     """Least severe level that is logged."""
     access_log_per_second: Annotated[int, Field(ge=0)] = 20
     """Requests that went well and are logged, each second and ingress replica; every one that failed is."""
+    history_max_lag_s: Annotated[float, Field(ge=0)] = 10.0
+    """Seconds that requests may be missing from the history and the usage while the machine has no time to spare."""
 
     @field_validator("auth")
     @classmethod

@@ -3,10 +3,11 @@
 from typing import Annotated
 
 from pydantic import Field
-from pydantic_settings import BaseSettings
+
+from smartlite.result_settings import ResultSettings
 
 
-class FileSettings(BaseSettings):
+class FileSettings(ResultSettings):
     """Limits of ``/v1/files`` and ``/v1/batches``."""
 
     file_max_bytes: Annotated[int, Field(ge=1024)] = 512 * 1024 * 1024

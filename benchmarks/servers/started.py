@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import psutil  # type: ignore[import-untyped]  # it has no annotations
@@ -30,7 +31,7 @@ _STOP_TIMEOUT_S: Final = 10.0
 
 
 def start_platform(
-    config: Path, data: Path, auth: str, first_port: int, more: Mapping[str, str] | None = None
+    config: Path, data: Path, auth: str, first_port: int, more: Mapping[str, str] = MappingProxyType({})
 ) -> RunningPlatform:
     """A platform that is not started yet; its limits are out of the way.
 
@@ -39,7 +40,7 @@ def start_platform(
         data: A folder of its own.
         auth: ``off`` or ``required``.
         first_port: Ports are looked for from here on.
-        more: Further settings.
+        more: Variables of its environment, such as larger limits.
     """
     first = free_ports(first_port)
     settings = {
@@ -53,7 +54,7 @@ def start_platform(
         "SMARTLITE_RATE_LIMIT_REQUESTS_PER_MINUTE": _NEVER_REACHED,
         "SMARTLITE_RATE_LIMIT_TOKENS_PER_MINUTE": _NEVER_REACHED,
     }
-    return RunningPlatform(config, f"http://127.0.0.1:{first + 8}", {**os.environ, **settings, **(more or {})})
+    return RunningPlatform(config, f"http://127.0.0.1:{first + 8}", {**os.environ, **settings, **more})
 
 
 def first_key(platform: RunningPlatform) -> str:

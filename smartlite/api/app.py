@@ -9,16 +9,19 @@ from importlib.metadata import version
 from typing import Final
 
 from fastapi import APIRouter, FastAPI
+from starlette.types import Receive, Scope, Send
 
 from smartlite.api.docs import add_docs
 from smartlite.api.document import Surroundings
 from smartlite.api.errors import exception_handlers
 from smartlite.api.flat import flat_routes
-from smartlite.api.middleware import HEALTH_PATHS, PUBLIC_PATHS, middleware_stack
+from smartlite.api.middleware import HEALTH_PATHS, PUBLIC_PATHS, access_log, fast_lane, middleware_stack
 from smartlite.api.middleware.deferral import DEFERRED_PATHS
+from smartlite.api.middleware.fast_lane import FastLane
 from smartlite.api.routes import (
     auth,
     batches,
+    cache,
     chat,
     contents,
     conversation_items,
@@ -84,14 +87,27 @@ ROUTERS_OF: Final[dict[str, dict[str, tuple[APIRouter, ...]]]] = {
     "runs": {"/v1": (pipeline_runs.router, runs.router, run_data.router, run_results.router)},
     "files": {"/v1": (files.router,)},
     "batches": {"/v1": (batches.router,)},
+    "results": {"/v1": (cache.router,)},
     "webhooks": {"/v1": (webhooks.router,)},
 }
 """Likewise, by the field of ``Services`` without which they are not served."""
 
 
+class _Gateway(FastAPI):
+    """FastAPI, with what is answered before it is asked."""
+
+    lane: FastLane
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = self
+        if not await self.lane.answer(scope, receive, send):
+            await super().__call__(scope, receive, send)
+
+
 def create_app(services: Services) -> FastAPI:
     """Build the gateway around ``services``; routes find them in ``app.state.services``."""
-    app = FastAPI(
+    flat, log = flat_routes(ROUTERS), access_log(services.settings, tuple(ROUTERS))
+    app = _Gateway(
         title="SmartLite",
         version=version("smartlite"),
         description=(
@@ -107,16 +123,20 @@ def create_app(services: Services) -> FastAPI:
         middleware=middleware_stack(
             services.settings,
             tuple(ROUTERS),
+            log,
             services.authenticator,
             services.limits,
             services.idempotency,
             services.metering,
             _requests(services),
-            flat_routes(ROUTERS),
+            flat,
         ),
         exception_handlers=exception_handlers(),
     )
     app.state.services = services
+    app.lane = fast_lane(
+        services.settings, tuple(ROUTERS), log, services.authenticator, services.limits, services.metering, flat
+    )
     _include(app, ROUTERS)
     for name, routers in ROUTERS_OF.items():
         if getattr(services, name) is not None:

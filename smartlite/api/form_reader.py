@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -36,6 +36,7 @@ class UploadedFile:
     """A part that is a file."""
 
     data: bytes
+    """As far as nobody took it."""
     filename: str
     content_type: str
     """As its sender says; empty where it is not said."""
@@ -109,17 +110,15 @@ class FormReader:
         if self._fault is not None:
             self._files, self._part = {}, _Part()
 
-    def taken(self) -> bytes:
-        """What came of the file since it was asked last: for a file that is larger than what may be held."""
-        if self._part.is_file:
-            data = bytes(self._part.data)
+    def taken(self) -> list[tuple[str, bytes]]:
+        """What came of each file since it was asked last: for files that are larger than what may be held."""
+        found = [(name, file.data) for name, file in self._files.items() if file.data]
+        for name, _ in found:
+            self._files[name] = replace(self._files[name], data=b"")
+        if self._part.is_file and self._part.data:
+            found.append((self._part.name, bytes(self._part.data)))
             self._part.data.clear()
-            return data
-        file = self._files.get(FILE_FIELD)
-        if file is None or not file.data:
-            return b""
-        self._files[FILE_FIELD] = UploadedFile(b"", file.filename, file.content_type)
-        return file.data
+        return found
 
     @property
     def has_fault(self) -> bool:

@@ -1,7 +1,6 @@
-"""Multipart forms with one recording, or with files: read within hard limits, in memory, so that nothing is left.
+"""Multipart forms with one recording, or with files: read within hard limits, so that nothing is left.
 
-Must not know which route reads or what the fields mean. No temporary file is ever made: the recording is passed on as
-bytes anyway, and its size is bounded by the settings.
+Must not know which route reads or what the fields mean. A recording is spooled: a large one is never held as a whole.
 """
 
 import asyncio
@@ -14,7 +13,8 @@ from python_multipart.multipart import parse_options_header
 from starlette.requests import Request
 
 from smartlite.api.form_reader import FILE_FIELD, FilesForm, FormReader
-from smartlite.domain.audio import EncodedAudio
+from smartlite.api.spools import closed_with
+from smartlite.domain.audio import AudioFile, EncodedAudio
 from smartlite.errors import (
     AudioEmpty,
     InvalidMultipart,
@@ -22,6 +22,7 @@ from smartlite.errors import (
     RequestTooLarge,
     UnsupportedMediaType,
 )
+from smartlite.spool import Spool, SpooledAudio
 
 IDLE_TIMEOUT_S: Final = 30.0
 
@@ -30,9 +31,32 @@ IDLE_TIMEOUT_S: Final = 30.0
 class MultipartForm:
     """A form as it was sent: one recording and its text fields."""
 
-    audio: EncodedAudio
+    audio: AudioFile
+    """Held, or spooled until the request has been answered."""
     fields: Mapping[str, tuple[str, ...]]
     """Values by name in the order sent; ``name[]`` is kept under ``name``, empty values are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpooledFile:
+    """A file of a form."""
+
+    content: Spool
+    """Until the request has been answered."""
+    filename: str
+    content_type: str
+    """As its sender says; empty where it is not said."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpooledForm:
+    """A form as it was sent: files and text fields, each by its name."""
+
+    files: Mapping[str, SpooledFile]
+    fields: Mapping[str, tuple[str, ...]]
+
+
+_Take = Callable[[str, bytes], Awaitable[None]]
 
 
 async def read_form(request: Request, max_bytes: int, idle_timeout_s: float = IDLE_TIMEOUT_S) -> MultipartForm:
@@ -45,26 +69,46 @@ async def read_form(request: Request, max_bytes: int, idle_timeout_s: float = ID
 
     Raises:
         UnsupportedMediaType: 415, another content type.
-        RequestTooLarge: 413, found while reading, so never more than ``max_bytes`` are held.
+        RequestTooLarge: 413, found while reading.
         InvalidMultipart: 400, not the form it says it is, over a limit, or it stopped arriving.
         MissingParameter: 400, no ``file``.
         AudioEmpty: 400, a ``file`` of 0 bytes.
+        Unavailable: 503, the disk takes no more.
         ClientDisconnect: The client hung up half-way.
     """
-    form = await _read(request, max_bytes, idle_timeout_s, None)
-    file = form.files.get(FILE_FIELD)
-    if file is None:
-        raise MissingParameter(f"Missing required parameter: '{FILE_FIELD}'.", FILE_FIELD)
-    if not file.data:
+    spool = closed_with(request.scope, Spool())
+    form = await read_streamed(request, max_bytes, spool.write, idle_timeout_s)
+    if not spool.size_bytes:
         raise AudioEmpty(f"'{FILE_FIELD}' is empty.", FILE_FIELD)
-    return MultipartForm(EncodedAudio(file.data, file.filename), form.fields)
+    await spool.finish()
+    filename = form.files[FILE_FIELD].filename
+    if spool.is_held:
+        return MultipartForm(EncodedAudio(await spool.read(), filename), form.fields)
+    return MultipartForm(SpooledAudio(spool, filename), form.fields)
 
 
 async def read_files(
     request: Request, max_bytes: int, most_files: int, idle_timeout_s: float = IDLE_TIMEOUT_S
-) -> FilesForm:
-    """Likewise, where every part with a file name is a file. Raises what ``read_form`` does, but for the last two."""
-    return await _read(request, max_bytes, idle_timeout_s, most_files)
+) -> SpooledForm:
+    """Likewise, where every part with a file name is a file.
+
+    Raises:
+        SmartLiteError: What ``read_form`` raises, but for a file that is missing or empty.
+    """
+    spools: dict[str, Spool] = {}
+
+    async def take(name: str, data: bytes) -> None:
+        if name not in spools:
+            spools[name] = closed_with(request.scope, Spool())
+        await spools[name].write(data)
+
+    form = await _read(request, max_bytes, idle_timeout_s, most_files, take)
+    files = {}
+    for name, file in form.files.items():
+        spool = spools.get(name) or Spool()
+        await spool.finish()
+        files[name] = SpooledFile(spool, file.filename, file.content_type)
+    return SpooledForm(files, form.fields)
 
 
 async def read_streamed(
@@ -78,32 +122,37 @@ async def read_streamed(
     Raises:
         SmartLiteError: What ``read_form`` raises, but for an empty file; and what ``take`` raises.
     """
-    reader = FormReader(_boundary(request), None)
-    received_bytes = 0
-    async with aclosing(request.stream()) as body:
-        while data := await _next(body, idle_timeout_s):
-            received_bytes += len(data)
-            if received_bytes > max_bytes:
-                raise RequestTooLarge(f"The request is larger than the limit of {max_bytes} bytes.", FILE_FIELD)
-            reader.feed(data)
-            if not reader.has_fault and (taken := reader.taken()):
-                await take(taken)
-    form = reader.finish()
+
+    async def take_file(_: str, data: bytes) -> None:
+        await take(data)
+
+    form = await _read(request, max_bytes, idle_timeout_s, None, take_file)
     if FILE_FIELD not in form.files:
         raise MissingParameter(f"Missing required parameter: '{FILE_FIELD}'.", FILE_FIELD)
     return form
 
 
-async def _read(request: Request, max_bytes: int, idle_timeout_s: float, most_files: int | None) -> FilesForm:
+async def _read(
+    request: Request, max_bytes: int, idle_timeout_s: float, most_files: int | None, take: _Take
+) -> FilesForm:
     reader = FormReader(_boundary(request), most_files)
+    async with aclosing(_body(request, max_bytes, idle_timeout_s)) as body:
+        async for data in body:
+            reader.feed(data)
+            if not reader.has_fault:
+                for name, taken in reader.taken():
+                    await take(name, taken)
+    return reader.finish()
+
+
+async def _body(request: Request, max_bytes: int, idle_timeout_s: float) -> AsyncGenerator[bytes, None]:
     received_bytes = 0
     async with aclosing(request.stream()) as body:
         while data := await _next(body, idle_timeout_s):
             received_bytes += len(data)
             if received_bytes > max_bytes:
                 raise RequestTooLarge(f"The request is larger than the limit of {max_bytes} bytes.", FILE_FIELD)
-            reader.feed(data)
-    return reader.finish()
+            yield data
 
 
 async def _next(body: AsyncGenerator[bytes, None], idle_timeout_s: float) -> bytes:

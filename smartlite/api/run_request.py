@@ -13,7 +13,7 @@ from starlette.requests import Request
 from smartlite.api.field_errors import error_of_fields
 from smartlite.api.form_reader import UploadedFile
 from smartlite.api.json_body import parse_json, read_json
-from smartlite.api.multipart import read_files
+from smartlite.api.multipart import SpooledFile, read_files
 from smartlite.api.schemas.runs import NewRun
 from smartlite.domain.pipelines import JSON, InputSpec, MediaRef
 from smartlite.errors import AudioEmpty, InvalidRequest
@@ -32,7 +32,7 @@ class AskedRun:
     """What somebody wants to have run."""
 
     body: NewRun
-    files: Mapping[str, UploadedFile] = field(default_factory=dict)
+    files: Mapping[str, SpooledFile] = field(default_factory=dict)
     """By the name of the input."""
 
 
@@ -67,10 +67,10 @@ def media_of(asked: AskedRun, specs: Mapping[str, InputSpec], run_id: str) -> di
             raise InvalidRequest(f"The pipeline has no input '{shown}' that takes a file.", f"inputs.{shown}")
         if asked.body.inputs.get(name) is not None:
             raise InvalidRequest(f"The input '{shown}' was given both as a value and as a file.", f"inputs.{shown}")
-        if spec.type == "audio" and not file.data:
+        if spec.type == "audio" and not file.content.size_bytes:
             raise AudioEmpty(f"The file of the input '{shown}' is empty.", f"inputs.{shown}")
         key = f"{MEDIA_PREFIX}runs/{run_id}/inputs/{name}{_suffix(file)}"
-        found[name] = MediaRef(key, content_type_of(file), len(file.data))
+        found[name] = MediaRef(key, content_type_of(file), file.content.size_bytes)
     return found
 
 
@@ -86,13 +86,13 @@ async def store(objects: TenantMedia, asked: AskedRun, media: Mapping[str, Media
         StorageUnavailable: 503.
     """
     for name, ref in media.items():
-        await objects.put(ref.key, asked.files[name].data)
+        await objects.put_spool(ref.key, asked.files[name].content)
 
 
 async def discard(objects: TenantMedia, media: Mapping[str, MediaRef]) -> None:
     """Remove the files of a run that was not accepted."""
     for ref in media.values():
-        await objects.delete(ref.key)
+        await objects.delete_spool(ref.key)
 
 
 def run_request_body() -> dict[str, Any]:
@@ -122,7 +122,7 @@ def _value(name: str, values: tuple[str, ...]) -> object:
     return _FLAGS.get(text, text) if name in {"stream", "stream_audio"} else text
 
 
-def content_type_of(file: UploadedFile) -> str:
+def content_type_of(file: SpooledFile | UploadedFile) -> str:
     """What kind of file it is, as its sender says, else as its name does."""
     said = file.content_type.partition(";")[0].strip().lower()
     if said != _UNKNOWN and _MEDIA_TYPE.fullmatch(said):
@@ -130,6 +130,6 @@ def content_type_of(file: UploadedFile) -> str:
     return mimetypes.guess_type(file.filename)[0] or _UNKNOWN
 
 
-def _suffix(file: UploadedFile) -> str:
+def _suffix(file: SpooledFile) -> str:
     suffix = PurePath(file.filename).suffix.lower()
     return suffix if re.fullmatch(r"\.[a-z0-9]{1,8}", suffix, re.ASCII) else ""

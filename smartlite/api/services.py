@@ -22,6 +22,7 @@ from smartlite.jobs.conversations import Conversations
 from smartlite.jobs.files import Files
 from smartlite.jobs.pipelines import Pipelines
 from smartlite.jobs.prompts import Prompts
+from smartlite.jobs.results import Results
 from smartlite.jobs.run_retention import RunRetention
 from smartlite.jobs.runs import Runs
 from smartlite.jobs.webhooks import Webhooks
@@ -76,6 +77,8 @@ class Services:
     retention: RunRetention | None = None
     """What removes runs; likewise."""
 
+    results: Results | None = None
+    """What is given again for the same request; None: nothing is."""
     webhooks: Webhooks | None = None
     """Who is told of what happens; None: nobody is."""
 
@@ -123,6 +126,7 @@ BatchesDep = Annotated[Batches, Depends(_served(lambda services: services.batche
 RetentionDep = Annotated[RunRetention, Depends(_served(lambda services: services.retention))]
 PromptsDep = Annotated[Prompts, Depends(_served(lambda services: services.prompts))]
 ConversationsDep = Annotated[Conversations, Depends(_served(lambda services: services.conversations))]
+ResultsDep = Annotated[Results, Depends(_served(lambda services: services.results))]
 WebhooksDep = Annotated[Webhooks, Depends(_served(lambda services: services.webhooks))]
 MediaDep = Annotated[BlobStore, Depends(_served(lambda services: services.media))]
 ServicesDep = Annotated[Services, Depends(get_services)]

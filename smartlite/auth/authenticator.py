@@ -143,10 +143,9 @@ class Authenticator:
             Unavailable: 503, the store cannot be asked, and did not tell of this credential within the last minute.
             Overloaded: 429, too many credentials that nobody remembers are being looked for.
         """
+        if (known := self.known(header, organization_id)) is not None:
+            return known
         now = self._clock()
-        answer = self._answers.get((header, organization_id))
-        if answer is not None and answer.at <= now < answer.until:
-            return answer.principal
         scheme, _, credential = (header or "").partition(" ")
         principal = None
         if scheme.lower() == _SCHEME:
@@ -162,6 +161,13 @@ class Authenticator:
             until = now + remembered.FRESH / _ANSWERS_A_WHILE
             self._answers.put((header, organization_id), _Answer(principal, now, until))
         return principal
+
+    def known(self, header: str | None, organization_id: str | None = None) -> Principal | None:
+        """Who asks, where the same was asked a moment ago; None where that has to be found out."""
+        answer = self._answers.get((header, organization_id))
+        if answer is None or not answer.at <= self._clock() < answer.until:
+            return None
+        return answer.principal
 
     def take_used(self) -> list[tuple[str, datetime]]:
         """Hand over which keys were used since the last call, and when each was last."""

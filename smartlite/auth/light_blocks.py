@@ -10,6 +10,7 @@ from smartlite.auth.reservation import Reservation
 BLOCK_SHARE: Final = 500
 """Of a limit of requests, so many parts are taken at once for requests that no model works for."""
 _BLOCK_LIVES_S: Final = 1.0
+_UNLIMITED: Final = 10**9
 _MAX_PRINCIPALS: Final = 10_000
 
 
@@ -37,6 +38,10 @@ class LightBlocks:
             return None
         block.left -= 1
         return block.reservation
+
+    def open(self, name: str, now_s: float, reservation: Reservation) -> None:
+        """Note that nothing limits somebody's requests: for as long as a block lives, nobody has to look again."""
+        self._blocks.put(name, Block(_UNLIMITED, now_s + _BLOCK_LIVES_S, reservation))
 
     async def fill(
         self, name: str, size: int, now_s: float, take: Callable[[float], Awaitable[Reservation]]

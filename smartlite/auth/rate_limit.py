@@ -7,6 +7,7 @@ afterwards.
 """
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -113,19 +114,24 @@ class Limits:
         second: most such requests cost no exchange with Redis, and no limit is ever exceeded for it. Where nobody can
         count for all replicas, each counts: whoever looks after the platform must not be shut out.
         """
-        name = _name(principal)
-        now_s = self.clock().timestamp()
-        if kept := self._blocks.next(name, now_s):
+        if (kept := self.next_light(principal)) is not None:
             return kept
+        name, now_s = _name(principal), time.monotonic()
         rules = [rule for rule in await self.rules(principal) if rule.model is None and rule.kind is LimitKind.REQUESTS]
         if not rules:
-            return Reservation(Answer(()))
+            free = Reservation(Answer(()))
+            self._blocks.open(name, now_s, free)
+            return free
 
         async def take(count: float) -> Reservation:
             return await self._take([(rule, count) for rule in rules], is_closable=False)
 
         size = min(rule.limit for rule in rules) // BLOCK_SHARE
         return await self._blocks.fill(name, size, now_s, take) or await take(1.0)
+
+    def next_light(self, principal: Principal) -> Reservation | None:
+        """As ``admit_light``, out of what was taken already; None where nothing is left of that."""
+        return self._blocks.next(_name(principal), time.monotonic())
 
     async def reserve(self, principal: Principal, wanted: Sequence[ModelUsage]) -> Reservation:
         """Take what the work may need at the most, all of it or nothing.

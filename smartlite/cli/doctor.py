@@ -74,7 +74,7 @@ def _look(settings: Settings, config: Path, address: str, transport: httpx.BaseT
     """Look at everything, the quick things first."""
     catalog = load_catalog(settings.catalog)
     yield from check_machine(settings)
-    about_config, wanted = check_config(config, catalog)
+    about_config, wanted = check_config(config, catalog, settings)
     yield about_config
     yield from check_settings(settings)
     found = len(gpus())

@@ -78,9 +78,11 @@ def serve(
         os.environ["SMARTLITE_REDIS_URL"] = redis.url  # the replicas read it, as they read everything else
     from deployments.cluster import LocalCluster  # noqa: PLC0415 - after the environment is set
     from graphs.config import platform_plan, read_serve_config  # noqa: PLC0415
+    from graphs.scaling import check_scaling  # noqa: PLC0415
 
     catalog = load_catalog(settings.catalog)
     document = read_serve_config(config, catalog)
+    check_scaling(document, settings)
     check_ports_free(ports_to_take(settings))
     progress = Progress()
     _open_identity(settings, progress)
@@ -206,7 +208,7 @@ class _Platform:
 
     def _report(self, stage: "StageStatus") -> None:
         replicas = f"{stage.replicas_ready} replica{'s' if stage.replicas_ready != 1 else ''}"
-        self._progress.ready(stage.name, replicas)
+        self._progress.ready(stage.name, "asleep until its first request" if stage.state == "asleep" else replicas)
 
     def _announce(self) -> None:
         url = f"http://{self._settings.host}:{self._settings.port}"

@@ -1,10 +1,13 @@
 """Speech recognition: what is asked of an engine and what it says. Must not know engines or wire formats."""
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Final, Literal
 
-from smartlite.domain.audio import EncodedAudio
+from smartlite.domain.audio import AudioChunk, AudioFile
 from smartlite.domain.logprobs import TokenLogprob
+
+_FRAMES_PER_S: Final = 100
+"""Of ``Segment.seek``."""
 
 Task = Literal["transcribe", "translate"]
 
@@ -73,11 +76,26 @@ class TranscribeOptions:
 class TranscribeRequest:
     """What the ASR stage takes."""
 
-    audio: EncodedAudio
+    audio: AudioFile
     model: str
     """A served model's own id, not an alias."""
     options: TranscribeOptions = TranscribeOptions()
     preprocessing: Preprocessing = Preprocessing()
+
+
+@dataclass(frozen=True, slots=True)
+class PieceRequest:
+    """What one ASR replica asks of another: to recognise a piece of a recording."""
+
+    audio: AudioChunk
+    """At 16 kHz."""
+    model: str
+    options: TranscribeOptions
+
+
+@dataclass(frozen=True, slots=True)
+class PieceTaken:
+    """The first event of a piece at another replica: it is there and its model is loaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +129,20 @@ class Segment:
     logprobs: tuple[TokenLogprob, ...] = ()
     """Of the text's tokens, where they were asked for."""
 
+    def later(self, seconds: float) -> "Segment":
+        """The same segment of a recording with so many seconds more before it."""
+        if not seconds:
+            return self
+        return replace(
+            self,
+            start_s=self.start_s + seconds,
+            end_s=self.end_s + seconds,
+            seek=self.seek + round(seconds * _FRAMES_PER_S),
+            words=tuple(
+                replace(word, start_s=word.start_s + seconds, end_s=word.end_s + seconds) for word in self.words
+            ),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class TranscriptInfo:
@@ -135,6 +167,7 @@ class TranscriptFinished:
 
 EngineTranscriptEvent = TranscriptInfo | Segment
 TranscriptEvent = TranscriptInfo | Segment | TranscriptFinished
+PieceEvent = PieceTaken | TranscriptInfo | Segment
 
 
 @dataclass(frozen=True, slots=True)

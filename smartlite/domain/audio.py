@@ -1,5 +1,7 @@
 """Audio as the platform carries it: encoded bytes at the borders, mono float samples inside. No I/O, no codec."""
 
+import asyncio
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, get_args
@@ -26,13 +28,58 @@ RECOGNITION_SAMPLE_RATE_HZ: Final = 16_000
 """What the ASR engines take (Whisper, section 2.2)."""
 
 
+class AudioFile(Protocol):
+    """A media file as somebody sent it, wherever its bytes are; nothing about it is known to be true."""
+
+    @property
+    def filename(self) -> str:
+        """The sender's name for it, for messages only: never a path, never what decides the format."""
+        ...
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the file."""
+        ...
+
+    @property
+    def head(self) -> bytes:
+        """Its first bytes, 64 at least where it has as many."""
+        ...
+
+    async def read(self) -> bytes:
+        """All of it, for whoever decodes it."""
+        ...
+
+    async def sha256(self) -> bytes:
+        """Of all of it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class EncodedAudio:
-    """A media file as somebody sent it; nothing about it is known to be true."""
+    """An AudioFile that is held."""
 
     data: bytes
     filename: str = ""
-    """The sender's name for it, for messages only: never a path, never what decides the format."""
+    """See AudioFile."""
+
+    @property
+    def size_bytes(self) -> int:
+        """See AudioFile."""
+        return len(self.data)
+
+    @property
+    def head(self) -> bytes:
+        """See AudioFile."""
+        return self.data[:64]
+
+    async def read(self) -> bytes:
+        """See AudioFile."""
+        return self.data
+
+    async def sha256(self) -> bytes:
+        """See AudioFile."""
+        return (await asyncio.to_thread(hashlib.sha256, self.data)).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +94,13 @@ class AudioChunk:
     def duration_s(self) -> float:
         """Length in seconds."""
         return len(self.samples) / self.sample_rate_hz
+
+    def in_growing_pieces(self, first_s: float) -> Iterator["AudioChunk"]:
+        """The same in pieces, the first of so many seconds and each further one twice as long; nothing for nothing."""
+        start, size = 0, max(1, int(first_s * self.sample_rate_hz))
+        while start < len(self.samples):
+            yield AudioChunk(self.samples[start : start + size], self.sample_rate_hz)
+            start, size = start + size, 2 * size
 
 
 class SpeechEncoder(Protocol):

@@ -1,9 +1,8 @@
-"""What work may need at the most, told before it is begun. Must not know who reserves it.
-
-Standard library only.
-"""
+"""What work may need at the most, told before it is begun. Must not know who reserves it."""
 
 from typing import Final
+
+from smartlite.domain.audio import AudioFile
 
 CHARACTERS_PER_TOKEN: Final = 4
 """Of English, about."""
@@ -15,14 +14,14 @@ _BYTES_PER_S: Final = 2_000
 """16 kbit/s, as speech is hardly sent with less: the length of a recording is reserved at the most it may be."""
 
 
-def most_audio_s(data: bytes, longest_s: float) -> float:
+def most_audio_s(audio: AudioFile, longest_s: float) -> float:
     """So long a recording may be: told by the header of a plain WAV, else by its size.
 
     Args:
-        data: The file as it was sent.
+        audio: As it was sent.
         longest_s: Longer ones are refused, and cost nothing then.
     """
-    return min(len(data) / (_wav_bytes_per_s(data) or _BYTES_PER_S), longest_s)
+    return min(audio.size_bytes / (_wav_bytes_per_s(audio.head) or _BYTES_PER_S), longest_s)
 
 
 def _wav_bytes_per_s(data: bytes) -> int:

@@ -52,6 +52,8 @@ class ServedModel:
     """Name of the deployment that runs it; empty: the task's own."""
     context_tokens: int | None = None
     """Of a language model: prompt and answer of one request; None: its engine does not say."""
+    fingerprint: str = ""
+    """SHA-256, in hexadecimal, of its files' own and of its engine's options: another one may answer otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

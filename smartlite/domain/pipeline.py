@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from smartlite.domain.audio import AudioFormat, EncodedAudio
+from smartlite.domain.audio import AudioFile, AudioFormat
 from smartlite.domain.llm import Message
 from smartlite.domain.usage import TurnUsage
 
@@ -12,7 +12,7 @@ from smartlite.domain.usage import TurnUsage
 class VoiceTurnRequest:
     """What the pipeline stage takes. Models and voice are served ids, not aliases."""
 
-    audio: EncodedAudio
+    audio: AudioFile
     asr_model: str
     llm_model: str
     tts_model: str

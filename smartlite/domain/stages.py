@@ -16,7 +16,8 @@ from smartlite.domain.models import ModelState, Voice
 from smartlite.domain.pipeline import TurnEvent, VoiceTurnRequest
 from smartlite.domain.tts import SpeakRequest, SpeechEvent
 
-StageState = Literal["ready", "starting", "unhealthy"]
+StageState = Literal["ready", "starting", "unhealthy", "asleep", "waking"]
+"""``asleep``: it has no replica while nobody needs one; ``waking``: its first replica starts for a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,13 @@ class StageStatus:
     """What is not ready; empty when ready."""
     replicas_ready: int
     replicas_wanted: int
+    may_sleep: bool = False
+    """Whether it may have no replica at all."""
+
+    @property
+    def takes_requests(self) -> bool:
+        """Whether a request for it is answered in the end: one that sleeps wakes for it."""
+        return self.state in {"ready", "asleep", "waking"}
 
 
 class ASRStage(Protocol):

@@ -1,8 +1,13 @@
 """Speech synthesis: what is asked of an engine and what it gives. Must not know engines or wire formats."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from smartlite.domain.audio import AudioChunk, AudioFormat
+
+_MESSAGE_SAMPLES: Final = 256 * 1024
+"""1 MiB of float32, well below the 4 MiB that a call between replicas carries: 11 s at 24 kHz."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,23 @@ class SpokenSentence:
     """At the engine's own sample rate."""
     input_tokens: int
     """Symbols that the engine read for it: phoneme ids, or characters where it takes text as it is."""
+
+    def cut(self) -> Iterator["SpokenSentence"]:
+        """The same in messages that any call between replicas carries; the first has the text and its symbols."""
+        samples, rate_hz = self.audio.samples, self.audio.sample_rate_hz
+        yield SpokenSentence(self.text, AudioChunk(samples[:_MESSAGE_SAMPLES], rate_hz), self.input_tokens)
+        for start in range(_MESSAGE_SAMPLES, len(samples), _MESSAGE_SAMPLES):
+            yield SpokenSentence("", AudioChunk(samples[start : start + _MESSAGE_SAMPLES], rate_hz), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceAnswer:
+    """Whether a replica will speak a sentence of another one's text; what it gives before any sound.
+
+    No error: a refusal is as good an answer, and Serve logs every error with its traceback.
+    """
+
+    is_taken: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,11 @@ class CoquiOptions(EngineOptions):
     speaker_wav: dict[str, Path] = Field(default_factory=dict)
     """Recording to clone for a voice's id, for models that can: 6 to 30 s of one speaker without noise."""
 
+    @property
+    def sentences_at_once(self) -> int:
+        """See EngineOptions."""
+        return 1
+
     @model_validator(mode="after")
     def _is_one_source(self) -> Self:
         if self.checkpoint is not None:

@@ -47,6 +47,11 @@ class EspeakOptions(EngineOptions):
     parallel: Annotated[int, Field(ge=1, le=64)] = 2
     """Sentences spoken at once, each by a process of its own."""
 
+    @property
+    def sentences_at_once(self) -> int:
+        """See EngineOptions."""
+        return self.parallel
+
 
 class Espeak:
     """A TTS engine without weights; its voices are the catalog's."""

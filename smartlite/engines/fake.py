@@ -96,6 +96,8 @@ class FakeASR(Fake):
         language: str = "en"
         """ISO-639-1 code that is detected where the request gives none."""
 
+    pieces_at_once: Final = 1
+
     async def transcribe(
         self, audio: AudioChunk, options: TranscribeOptions
     ) -> AsyncGenerator[EngineTranscriptEvent, None]:
@@ -238,6 +240,11 @@ class FakeTTS(Fake):
 
         latency_s: _Seconds = 0.0
         """Wait before each sentence, in seconds."""
+
+        @property
+        def sentences_at_once(self) -> int:
+            """See EngineOptions."""
+            return 1
 
     def voices(self) -> tuple[Voice, ...]:
         """Those of the configuration, else one called ``fake``."""

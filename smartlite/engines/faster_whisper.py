@@ -8,7 +8,7 @@ import dataclasses
 import json
 import logging
 from collections.abc import AsyncGenerator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 from pydantic import Field
@@ -16,12 +16,15 @@ from pydantic import Field
 from smartlite.domain.asr import EngineTranscriptEvent, TranscribeOptions
 from smartlite.domain.audio import RECOGNITION_SAMPLE_RATE_HZ, AudioChunk
 from smartlite.domain.models import ModelFiles
+from smartlite.engines.cores import usable_cores
 from smartlite.engines.step_threads import StepThreads
 from smartlite.engines.whisper_options import WhisperOptions
 from smartlite.engines.whisper_request import WhisperModelFacts, resolve_request
 from smartlite.errors import ConfigurationError, EngineFailed, ModelNotReady
 
 _logger = logging.getLogger(__name__)
+
+_MOST_WORKERS: Final = 64
 
 
 class FasterWhisper:
@@ -38,8 +41,10 @@ class FasterWhisper:
             "auto", "int8", "int8_float32", "int8_float16", "int8_bfloat16", "float16", "bfloat16", "float32"
         ] = "auto"
         """Type of the weights while computing; ``auto`` is int8 on a CPU and float16 on a GPU."""
-        workers: Annotated[int, Field(ge=1, le=64)] = 1
-        """Transcriptions computed at the same time; each needs ``threads`` threads."""
+        workers: Annotated[int, Field(ge=1, le=64)] | None = None
+        """Windows computed side by side, each by an equal part of ``threads``. None: on a GPU one, on a CPU one for
+        every thread, which does most, since threads that share a window wait for each other: 8 clips of 30 s at once
+        took 0.6 of what 2 threads took for one after the other, on 2 cores. One clip alone takes 1.15 times as long."""
 
     def __init__(self, files: ModelFiles, options: Options) -> None:
         self._files = files
@@ -48,6 +53,12 @@ class FasterWhisper:
         self._facts: WhisperModelFacts | None = None
         self._steps: StepThreads | None = None
         self._recordings: set[Any] = set()
+        self._workers = 1
+
+    @property
+    def pieces_at_once(self) -> int:
+        """As many as there are workers."""
+        return self._workers
 
     def start(self) -> None:
         """Load the model and recognise a second of noise, so that the first request waits for nothing.
@@ -85,7 +96,7 @@ class FasterWhisper:
                     extra={"model": self._files.id, "reason": str(error)[:500]},
                 )
         self._facts = self._describe(self._model)
-        self._steps = StepThreads(self._files.id, "faster-whisper", LIBRARY_ERRORS, count=self._options.workers)
+        self._steps = StepThreads(self._files.id, "faster-whisper", LIBRARY_ERRORS, count=self._workers)
 
     async def transcribe(
         self, audio: AudioChunk, options: TranscribeOptions
@@ -150,13 +161,15 @@ class FasterWhisper:
         compute_type: str = options.compute_type
         if compute_type == "auto":
             compute_type = "float16" if device == "cuda" else "int8"
+        threads = options.threads or usable_cores()
+        self._workers = options.workers or (1 if device == "cuda" else min(threads, _MOST_WORKERS))
         return model_class(
             str(self._files.directory),
             device=device,
             device_index=options.device_index,
             compute_type=compute_type,
-            cpu_threads=options.threads,
-            num_workers=options.workers,
+            cpu_threads=max(1, threads // self._workers),
+            num_workers=self._workers,
             local_files_only=True,
         )
 

@@ -17,6 +17,8 @@ _MAX_KEYS: Final = 65_536
 _STRING: Final = 8
 _ARRAY: Final = 9
 _SCALARS: Final = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+_SPELLS_EVERYTHING: Final = ("gpt2", "llama")
+"""Tokenizers that write what they do not know byte by byte."""
 _UNKNOWN_TOKEN: Final = 2
 _CONTROL_TOKEN: Final = 3
 _USER_DEFINED_TOKEN: Final = 4
@@ -35,6 +37,8 @@ class GGUFHeader:
     """Texts that the tokenizer reads as one control token wherever they stand, such as ``<|im_start|>``."""
     vocabulary_size: int
     """How many tokens there are; 0 where the file does not say."""
+    longest_token_bytes: int
+    """No token stands for more bytes of UTF-8; 0 where the file does not say, or one may stand for a word unknown."""
 
 
 def read_gguf_header(path: Path) -> GGUFHeader:
@@ -51,12 +55,17 @@ def read_gguf_header(path: Path) -> GGUFHeader:
     architecture = _text(metadata.get("general.architecture"))
     template = _text(metadata.get("tokenizer.chat_template"))
     trained = metadata.get(f"{architecture}.context_length", 0)
+    tokens = metadata.get("tokenizer.ggml.tokens")
+    tokens = tokens if isinstance(tokens, list) else []
+    spells_everything = _text(metadata.get("tokenizer.ggml.model")) in _SPELLS_EVERYTHING
     return GGUFHeader(
         architecture=architecture,
         trained_context_tokens=trained if isinstance(trained, int) else 0,
         chat_template=template,
         special_tokens=_special_tokens(metadata, template),
-        vocabulary_size=len(tokens) if isinstance(tokens := metadata.get("tokenizer.ggml.tokens"), list) else 0,
+        vocabulary_size=len(tokens),
+        # As it is written, a token is at least as long as what it stands for.
+        longest_token_bytes=max(map(len, tokens), default=0) if spells_everything else 0,
     )
 
 

@@ -45,12 +45,19 @@ class KokoroOptions(EngineOptions):
     graph: an H200, its time being profiled, did not do in 40 s what 8 threads beside it did in 25 s."""
     threads: Annotated[int, Field(ge=1, le=64)] = 1
     """Threads of one run on the CPU."""
+    parallel: Annotated[int, Field(ge=1, le=64)] = 1
+    """Runs at once, of different sentences; each has its own threads and memory."""
     sentence_silence_s: Annotated[float, Field(ge=0, le=5)] = 0.2
     """Silence after a sentence at speed 1, in seconds."""
     max_phonemes: Annotated[int, Field(ge=50, le=MAX_LETTERS)] = 250
     """Longest run of the graph; a longer sentence is spoken in parts, so that the first is heard early."""
     phonemes_timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
     """Longest time for the phonemes of a sentence, in seconds."""
+
+    @property
+    def sentences_at_once(self) -> int:
+        """See EngineOptions."""
+        return self.parallel
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +72,14 @@ class _Part:
 
 
 class Kokoro:
-    """A TTS engine: one graph, one run of it at a time, any of its voices in any of its languages."""
+    """A TTS engine: one graph, as many runs at once as the options say, any of its voices in any of its languages."""
 
     Options: ClassVar[type[EngineOptions]] = KokoroOptions
 
     def __init__(self, files: ModelFiles, options: EngineOptions) -> None:
         self._files = files
         self._options = KokoroOptions.model_validate(options.model_dump())
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="kokoro")
+        self._executor = ThreadPoolExecutor(max_workers=self._options.parallel, thread_name_prefix="kokoro")
         self._reading = ThreadPoolExecutor(max_workers=1, thread_name_prefix="kokoro-reader")
         self._graph: KokoroGraph | None = None
         self._japanese: JapaneseReader | None = None

@@ -14,11 +14,17 @@ from smartlite.domain.models import ModelFiles
 from smartlite.engines.constrained_answer import ConstrainedAnswer
 from smartlite.engines.gguf import find_gguf, read_gguf_header
 from smartlite.engines.llama_cpp_answer import LIBRARY_ERRORS, Answer
-from smartlite.engines.llama_cpp_request import check_request, request_body
+from smartlite.engines.llama_cpp_request import (
+    check_length,
+    check_request,
+    estimated_prompt,
+    needed_tokens,
+    request_body,
+)
 from smartlite.engines.llama_cpp_server import LlamaCppOptions, open_server
 from smartlite.engines.protocols import EngineOptions
-from smartlite.engines.slots import Slots
 from smartlite.engines.special_tokens import SpecialTokenGuard
+from smartlite.engines.token_budget import TokenBudget
 from smartlite.engines.tool_calling import prepare
 from smartlite.errors import ConfigurationError, EngineFailed, ModelNotReady
 
@@ -44,9 +50,11 @@ class LlamaCpp:
         self._probe: Future[str] | None = None
         self._guard = SpecialTokenGuard(())
         self._closing = threading.Event()
-        self._vocabulary_size = 0
+        self._vocabulary_size = self._longest_token_bytes = 0
         # Ours, since a request that waits inside the library cannot be cancelled.
-        self._slots = Slots(options.parallel, options.max_waiting, files.id)
+        self._budget = TokenBudget(
+            options.parallel, options.context_tokens, options.max_waiting, options.wait_timeout_s, files.id
+        )
 
     def start(self) -> None:
         """Load the model and answer once; the contract of Engine."""
@@ -56,6 +64,7 @@ class LlamaCpp:
             raise ConfigurationError(f"{path}: has no chat template. Set the option chat_template.", "chat_template")
         self._guard = SpecialTokenGuard(header.special_tokens)
         self._vocabulary_size = header.vocabulary_size
+        self._longest_token_bytes = header.longest_token_bytes
         self._server = open_server(path, self._options)
         self._workers = ThreadPoolExecutor(self._options.parallel, thread_name_prefix=f"llama-{self._files.id}")
         self._prober = ThreadPoolExecutor(1, thread_name_prefix=f"llama-health-{self._files.id}")
@@ -70,6 +79,7 @@ class LlamaCpp:
         if server is None or workers is None or self._closing.is_set():
             raise ModelNotReady(f"The model '{self._files.id}' is not loaded.")
         check_request(messages, options, self._vocabulary_size)
+        check_length(messages, self._longest_token_bytes, self._options)
         # Schemas take a second to compile where they are as large as they may be.
         constrained = options.json_schema is not None or bool(options.tools)
         body, reader = (
@@ -77,15 +87,21 @@ class LlamaCpp:
             if constrained
             else self._prepare(messages, options)
         )
-        slots = await self._slots.take()
-        answer = Answer(asyncio.get_running_loop(), self._closing, self._options.context_tokens, options.top_logprobs)
+        share = await self._budget.take(needed_tokens(body, estimated_prompt(body), self._options))
+        answer = Answer(
+            asyncio.get_running_loop(),
+            self._closing,
+            self._options.context_tokens,
+            options.top_logprobs,
+            lambda counted: share.needs(needed_tokens(body, counted, self._options)),
+        )
         try:
             work = workers.submit(answer.run, server, body)
         except RuntimeError as error:  # closed while we waited
-            slots.release()
+            share.give_back()
             raise ModelNotReady(f"The model '{self._files.id}' is not loaded.") from error
-        # The slot is free when the library has let go of the request, not when its caller has.
-        work.add_done_callback(lambda _: answer.call_in_loop(slots.release))
+        # There is room again when the library has let go of the request, not when its caller has.
+        work.add_done_callback(lambda _: answer.call_in_loop(share.give_back))
         try:
             while True:
                 for event in reader.read(await answer.next_event(self._options.silence_timeout_s)):

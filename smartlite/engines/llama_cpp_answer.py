@@ -30,7 +30,8 @@ _ALIVE: Final = _Alive()
 class Answer:
     """Runs one request in a worker thread and hands its events to a coroutine.
 
-    Memory is bounded by the context: one event a token, one sign of life a batch of the prompt.
+    Memory is bounded by the context: one event a token, one sign of life a batch of the prompt. ``on_prompt`` is called
+    in the loop, once, with the tokens of the prompt, before the first of them has been read.
     """
 
     def __init__(
@@ -39,8 +40,10 @@ class Answer:
         closing: threading.Event,
         context_tokens: int,
         top_logprobs: int = 0,
+        on_prompt: Callable[[int], object] | None = None,
     ) -> None:
         self._loop = loop
+        self._on_prompt = on_prompt
         self._closing = closing
         self._top_logprobs = top_logprobs
         self._cancelled = False
@@ -116,7 +119,10 @@ class Answer:
     def _parse(self, chunk: dict[str, Any]) -> ChatEvent | SmartLiteError | _Alive | None:
         if "error" in chunk:
             raise_library_error(chunk["error"])
-        if "prompt_progress" in chunk:
+        if progress := chunk.get("prompt_progress"):
+            if self._on_prompt is not None:
+                self.call_in_loop(self._on_prompt, progress["total"])
+                self._on_prompt = None
             return _ALIVE
         for choice in chunk.get("choices", ()):
             if choice["finish_reason"] is not None:

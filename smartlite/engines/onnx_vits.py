@@ -44,6 +44,8 @@ class OnnxVITSOptions(EngineOptions):
     on an H200 and 0.9 s on 8 threads beside it, so a CPU is no worse."""
     threads: Annotated[int, Field(ge=1, le=64)] = 1
     """Threads of one run on the CPU."""
+    parallel: Annotated[int, Field(ge=1, le=64)] = 1
+    """Runs at once, of different sentences; each has its own threads and memory."""
     noise_scale: Annotated[float, Field(ge=0, le=2)] | None = None
     """Variation of the sound; None takes the voice's own."""
     noise_w: Annotated[float, Field(ge=0, le=2)] | None = None
@@ -57,6 +59,11 @@ class OnnxVITSOptions(EngineOptions):
     phonemes_timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
     """Longest time for the phonemes of a sentence, in seconds."""
 
+    @property
+    def sentences_at_once(self) -> int:
+        """See EngineOptions."""
+        return self.parallel
+
 
 @dataclass(frozen=True, slots=True)
 class _Part:
@@ -68,14 +75,14 @@ class _Part:
 
 
 class OnnxVITS:
-    """A TTS engine: one voice file, one run of the graph at a time."""
+    """A TTS engine: one voice file, as many runs of its graph at once as the options say."""
 
     Options: ClassVar[type[EngineOptions]] = OnnxVITSOptions
 
     def __init__(self, files: ModelFiles, options: EngineOptions) -> None:
         self._files = files
         self._options = OnnxVITSOptions.model_validate(options.model_dump())
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="onnx-vits")
+        self._executor = ThreadPoolExecutor(max_workers=self._options.parallel, thread_name_prefix="onnx-vits")
         self._graph: VitsGraph | None = None
         self._voice: PiperVoice | None = None
         self._espeak: EspeakNG | None = None

@@ -5,7 +5,7 @@ Must not know codecs, replicas or where the catalog's files come from. It takes 
 """
 
 from collections.abc import AsyncGenerator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 from pydantic import Field
@@ -13,6 +13,7 @@ from pydantic import Field
 from smartlite.domain.asr import EngineTranscriptEvent, TranscribeOptions
 from smartlite.domain.audio import RECOGNITION_SAMPLE_RATE_HZ, AudioChunk
 from smartlite.domain.models import ModelFiles
+from smartlite.engines.cores import usable_cores
 from smartlite.engines.step_threads import StepThreads
 from smartlite.engines.torch_attention import choose_attention
 from smartlite.engines.torch_memory import free_cached_memory
@@ -38,6 +39,8 @@ class OpenAIWhisper:
         """SHA-256 of the file at ``checkpoint``, without which no path is read."""
         compute_type: Literal["auto", "float16", "float32"] = "auto"
         """Type of the weights while computing; ``auto`` is float32 on a CPU and float16 on a GPU."""
+
+    pieces_at_once: Final = 1
 
     def __init__(self, files: ModelFiles, options: Options) -> None:
         self._files = files
@@ -90,8 +93,7 @@ class OpenAIWhisper:
             ) from error
 
         def prepare() -> None:
-            if options.threads:
-                torch.set_num_threads(options.threads)
+            torch.set_num_threads(options.threads or usable_cores())
 
         self._steps = StepThreads(self._files.id, "openai-whisper", LIBRARY_ERRORS, prepare=prepare)
 

@@ -31,6 +31,14 @@ class EngineOptions(BaseModel):
         """Tokens that prompt and answer of one request may have; None: nobody knows, or it is no language model."""
         return None
 
+    @property
+    def sentences_at_once(self) -> int:
+        """Sentences of one text that may be spoken apart, at the same time; 0: the engine needs the text whole.
+
+        Where it is not 0, the sentences of ``split_sentences`` spoken one by one must sound as they do together.
+        """
+        return 0
+
 
 class Engine(Protocol):
     """What every engine has."""
@@ -58,6 +66,11 @@ class Engine(Protocol):
 
 class ASREngine(Engine, Protocol):
     """Recognises speech."""
+
+    @property
+    def pieces_at_once(self) -> int:
+        """Pieces of one recording that it works on side by side; 0: it takes recordings whole."""
+        ...
 
     def transcribe(self, audio: AudioChunk, options: TranscribeOptions) -> AsyncGenerator[EngineTranscriptEvent, None]:
         """Yield one TranscriptInfo, then Segments in order as they are recognised.

@@ -3,7 +3,7 @@
 import io
 import wave
 from collections.abc import AsyncGenerator
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 import numpy as np
 from pydantic import Field
@@ -31,6 +31,8 @@ class UpstreamASR(Upstream):
     """An ASR engine: the recording goes out as 16-bit WAV at 16 kHz, the segments come back together."""
 
     Options: ClassVar[type[EngineOptions]] = UpstreamASROptions
+    pieces_at_once: Final = 0
+    """What is done with long recordings is the server's business."""
 
     async def transcribe(
         self, audio: AudioChunk, options: TranscribeOptions

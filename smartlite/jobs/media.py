@@ -5,10 +5,13 @@ from typing import Final
 
 from smartlite.domain.pipelines import Run
 from smartlite.errors import NotFound
+from smartlite.spool import Spool
 from smartlite.storage.blobs import BlobStore
 
 MEDIA_PREFIX: Final = "media/"
 """All keys of media begin so: a value of a run cannot name what else is kept for its tenant."""
+PART_BYTES: Final = 4 * 1024 * 1024
+"""Of a file that is too large to be held: it is stored in parts."""
 
 
 def tenant_of(run: Run) -> str:
@@ -40,6 +43,20 @@ class TenantMedia:
         if not _is_media_key(key):
             raise NotFound(f"No file can be kept as '{key[:128]}'.", "key")
         await self._blobs.put(self._tenant, key, data)
+
+    async def put_spool(self, key: str, content: Spool) -> None:
+        """As ``put``, of which one part is held at a time."""
+        if content.is_held:
+            await self.put(key, await content.read())
+            return
+        if not _is_media_key(key):
+            raise NotFound(f"No file can be kept as '{key[:128]}'.", "key")
+        await self._blobs.put_pieces(self._tenant, key, content.pieces(PART_BYTES))
+
+    async def delete_spool(self, key: str) -> None:
+        """Remove what ``put_spool`` kept; nothing where there is none."""
+        if _is_media_key(key):
+            await self._blobs.delete_pieces(self._tenant, key)
 
     async def delete(self, key: str) -> None:
         """Remove a file; nothing where there is none."""

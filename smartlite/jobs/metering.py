@@ -130,7 +130,7 @@ class MeteredASR:
 
     async def transcribe(self, request: TranscribeRequest) -> AsyncGenerator[TranscriptEvent, None]:
         """See ASRStage."""
-        longest_s = most_audio_s(request.audio.data, self.meter.longest_s)
+        longest_s = most_audio_s(request.audio, self.meter.longest_s)
         wanted = ModelUsage(request.model, audio_input_s=longest_s)
         async with self.meter.using(wanted) as use, aclosing(self.stage.transcribe(request)) as events:
             async for event in events:

@@ -12,6 +12,7 @@ from smartlite.jobs.request_document import REQUEST_ID, REQUEST_SOURCE
 from smartlite.jobs.runs import Runs, Submission
 from smartlite.pipeline.execution.values import media_json
 from smartlite.pipeline.spec.kinds import GATEWAY_REQUEST
+from smartlite.spool import Spool
 from smartlite.storage.blobs import BlobStore
 
 
@@ -22,7 +23,7 @@ class AcceptedRequest:
     method: str
     path: str
     content_type: str
-    body: bytes
+    body: Spool
 
 
 class RequestRuns:
@@ -45,9 +46,9 @@ class RequestRuns:
             StorageUnavailable, DatabaseUnavailable: 503.
         """
         run_id = new_id("run")
-        body = MediaRef(f"{MEDIA_PREFIX}runs/{run_id}/inputs/body", request.content_type, len(request.body))
+        body = MediaRef(f"{MEDIA_PREFIX}runs/{run_id}/inputs/body", request.content_type, request.body.size_bytes)
         objects = TenantMedia(self._media, caller.user_id)
-        await objects.put(body.key, request.body)
+        await objects.put_spool(body.key, request.body)
         submission = Submission(
             user_id=caller.user_id,
             organization_id=caller.organization_id,
@@ -68,7 +69,7 @@ class RequestRuns:
         try:
             return await self._runs.submit(submission)
         except RunQueueFull:
-            await objects.delete(body.key)
+            await objects.delete_spool(body.key)
             raise
 
     async def wait(self, run_id: str, seconds: float) -> Run:

@@ -7,7 +7,9 @@ so that those behind it are not held up.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+import math
+import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -32,18 +34,33 @@ class Drain:
     Args:
         database: Where to.
         folder: The journals of this machine.
+        is_busy: Whether the machine has no time to spare.
+        max_lag_s: After so long they are read even so.
     """
 
-    def __init__(self, database: Database, folder: Path) -> None:
+    def __init__(
+        self,
+        database: Database,
+        folder: Path,
+        is_busy: Callable[[], bool] = lambda: False,
+        max_lag_s: float = 0.0,
+    ) -> None:
         self._database = database
         self._folder = folder
+        self._is_busy = is_busy
+        self._max_lag_s = max_lag_s
+        self._read_at_s = -math.inf
         self._read: dict[str, int] = {}
         self._failures = 0
 
     async def run_for_ever(self) -> None:
-        """Read until cancelled."""
+        """Read until cancelled: while the machine has time to spare, or nothing was read for long."""
         while True:
             await asyncio.sleep(_BACK_OFF_S[min(self._failures, len(_BACK_OFF_S)) - 1] if self._failures else EVERY_S)
+            # Asked every time, since it tells of the time since it was asked before.
+            if self._is_busy() and time.monotonic() - self._read_at_s < self._max_lag_s:
+                continue
+            self._read_at_s = time.monotonic()
             try:
                 await self.read_all()
             except SmartLiteError as error:

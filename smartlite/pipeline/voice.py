@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from smartlite.domain.asr import Segment, TranscribeOptions, TranscribeRequest, TranscriptInfo
+from smartlite.domain.asr import Segment, TranscribeOptions, TranscribeRequest, TranscriptFinished, TranscriptInfo
 from smartlite.domain.audio import SPEECH_SAMPLE_RATE_HZ, AudioChunk, AudioFormat, SpeechEncoder, cut
 from smartlite.domain.conversations import with_earlier
 from smartlite.domain.llm import ChatFinished, ChatOptions, ChatRequest, Message, TextDelta
@@ -28,7 +28,7 @@ from smartlite.domain.pipeline import (
     VoiceTurnRequest,
 )
 from smartlite.domain.stages import ASRStage, LLMStage, TTSStage
-from smartlite.domain.tts import SpeakRequest, SpeechChunk, SynthesizeOptions
+from smartlite.domain.tts import SpeakRequest, SpeechChunk, SpeechFinished, SynthesizeOptions
 from smartlite.domain.usage import TokenUsage, TurnUsage
 from smartlite.errors import EngineFailed, NoSpeech
 from smartlite.pipeline.spoken import SpokenSentences
@@ -65,6 +65,8 @@ class _Clock:
 
     started: float = field(default_factory=time.monotonic)
     marks: dict[str, float] = field(default_factory=dict)
+    parts: dict[str, float] = field(default_factory=dict)
+    """Seconds that replicas told of their own work, the first time."""
 
     def now(self) -> float:
         return time.monotonic() - self.started
@@ -110,14 +112,18 @@ class VoicePipeline:
         Yields:
             TurnTranscript, then TurnReplyDelta and TurnAudio as they are made, TurnDone. Its timings, in seconds:
             ``asr`` (the stage), ``llm_first_token`` and ``llm`` (from the transcript on), ``tts`` (sum of the stage's
-            time, which overlaps with ``llm``), ``first_audio`` and ``total`` (from the start of the turn).
+            time, which overlaps with ``llm``), ``first_audio`` and ``total`` (from the start of the turn). The parts of
+            ``first_audio``, one after the other: ``asr``, ``llm_first_token``, ``first_clause`` (from the first token
+            to the first piece of the answer that can be spoken), ``tts_first_chunk`` (until its first sound came),
+            ``encode`` (where the file comes whole, the rest of the turn). In the replicas: ``asr_decode`` and
+            ``asr_transcribe`` of ``asr``, ``tts_replica`` of ``tts_first_chunk``; what they leave is the way there.
 
         Raises:
             NoSpeech: 422, nothing was said.
             SmartLiteError: Whatever a stage raises.
         """
         turn = _Turn(request, self._open_encoder(request.format, request.whole))
-        transcript = await self._listen(request)
+        transcript = await self._listen(request, turn.clock)
         turn.clock.last("asr")
         if not transcript.text:
             raise NoSpeech("No speech was found in 'file'.", "file")
@@ -140,7 +146,7 @@ class VoicePipeline:
         turn.clock.last("total")
         yield self._summary(turn, transcript)
 
-    async def _listen(self, request: VoiceTurnRequest) -> TurnTranscript:
+    async def _listen(self, request: VoiceTurnRequest, clock: _Clock) -> TurnTranscript:
         asked = TranscribeRequest(request.audio, request.asr_model, TranscribeOptions(language=request.language))
         info: TranscriptInfo | None = None
         texts: list[str] = []
@@ -150,6 +156,8 @@ class VoicePipeline:
                     info = event
                 elif isinstance(event, Segment):
                     texts.append(event.text)
+                elif isinstance(event, TranscriptFinished):
+                    clock.parts |= {"asr_decode": event.decode_s, "asr_transcribe": event.transcribe_s}
         if info is None:
             raise EngineFailed("The speech recognition ended without an answer.")
         return TurnTranscript("".join(texts).strip(), info.language, info.duration_s)
@@ -174,11 +182,13 @@ class VoicePipeline:
                     turn.reply.append(event.text)
                     await turn.events.put(TurnReplyDelta(event.text))
                     for sentence in splitter.feed(event.text):
+                        turn.clock.first("first_clause")
                         await turn.sentences.put(sentence)
                 elif isinstance(event, ChatFinished):
                     turn.tokens = event.usage
         turn.clock.last("llm")
         for sentence in splitter.flush():
+            turn.clock.first("first_clause")
             await turn.sentences.put(sentence)
         await turn.sentences.put(None)
 
@@ -189,7 +199,10 @@ class VoicePipeline:
             async with aclosing(self._tts.speak(asked)) as events:
                 async for event in events:
                     if isinstance(event, SpeechChunk):
+                        turn.clock.first("first_chunk")
                         await self._encode(turn, event.data)
+                    elif isinstance(event, SpeechFinished):
+                        turn.clock.parts.setdefault("tts_replica", event.first_audio_s)
             turn.characters += len(spoken)
             turn.speaking_s += turn.clock.now() - began
         await self._send(turn, await asyncio.to_thread(turn.encoder.finish))
@@ -221,13 +234,18 @@ class VoicePipeline:
     def _summary(turn: _Turn, transcript: TurnTranscript) -> TurnDone:
         marks = turn.clock.marks
         heard = marks["asr"]
+        first_audio = marks.get("first_audio", marks["total"])
         timings = {
             "asr": heard,
-            "llm_first_token": marks.get("llm_first_token", heard) - heard,
+            "llm_first_token": marks["llm_first_token"] - heard,
+            "first_clause": marks["first_clause"] - marks["llm_first_token"],
+            "tts_first_chunk": marks["first_chunk"] - marks["first_clause"],
+            "encode": first_audio - marks["first_chunk"],
             "llm": marks["llm"] - heard,
             "tts": turn.speaking_s,
-            "first_audio": marks.get("first_audio", marks["total"]),
+            "first_audio": first_audio,
             "total": marks["total"],
+            **turn.clock.parts,
         }
         usage = TurnUsage(transcript.duration_s, turn.tokens, turn.characters, turn.speech_s)
         return TurnDone("".join(turn.reply).strip(), turn.speech_s, timings, usage)

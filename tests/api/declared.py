@@ -135,6 +135,7 @@ NEEDED_WITH_USERS: dict[str, Scope | type[NeedsPrincipal] | type[Public]] = {
     "GET /v1/requests/{record_id}": NeedsPrincipal,
     "GET /v1/requests/{record_id}/content": NeedsPrincipal,
     "DELETE /v1/requests/{record_id}/content": NeedsPrincipal,
+    "DELETE /v1/cache": NeedsPrincipal,
     "GET /v1/metering": Scope.USAGE_READ,
     "POST /v1/auth/login": Public,
     "POST /v1/auth/refresh": Public,

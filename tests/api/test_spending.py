@@ -4,6 +4,7 @@ import pytest
 
 from benchmarks.clips import wav
 from smartlite.api.spending import duration
+from smartlite.domain.audio import EncodedAudio
 from smartlite.domain.estimates import most_audio_s
 
 
@@ -25,8 +26,8 @@ def test_a_duration_is_written_as_openai_does_and_never_shorter(seconds: float, 
 
 
 def test_a_wav_is_as_long_as_its_header_and_size_say() -> None:
-    assert most_audio_s(wav(bytes(2 * 16_000 * 3), 16_000), 1800) == pytest.approx(3, abs=0.01)
-    assert most_audio_s(wav(bytes(2 * 8_000 * 3), 8_000), 1800) == pytest.approx(3, abs=0.01)
+    assert most_audio_s(EncodedAudio(wav(bytes(2 * 16_000 * 3), 16_000)), 1800) == pytest.approx(3, abs=0.01)
+    assert most_audio_s(EncodedAudio(wav(bytes(2 * 8_000 * 3), 8_000)), 1800) == pytest.approx(3, abs=0.01)
 
 
 @pytest.mark.parametrize(
@@ -34,8 +35,8 @@ def test_a_wav_is_as_long_as_its_header_and_size_say() -> None:
     [b"", b"RIFF", b"RIFF\0\0\0\0WAVEfmt ", b"ID3" + bytes(100), wav(b"", 16_000)[:30] + bytes(6)],
 )
 def test_whatever_is_no_plain_wav_is_as_long_as_its_size_may_be(data: bytes) -> None:
-    assert most_audio_s(data, 1800) == len(data) / 2000
+    assert most_audio_s(EncodedAudio(data), 1800) == len(data) / 2000
 
 
 def test_no_recording_is_longer_than_what_is_taken() -> None:
-    assert most_audio_s(bytes(25_000_000), 1800) == 1800
+    assert most_audio_s(EncodedAudio(bytes(25_000_000)), 1800) == 1800

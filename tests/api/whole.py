@@ -33,6 +33,7 @@ from smartlite.domain.limits import LimitKind, Period, Quota
 from smartlite.domain.metering import RequestRecord
 from smartlite.domain.oauth import ClientKind, GrantType
 from smartlite.domain.organizations import Access, OrganizationRole, SubjectKind
+from smartlite.jobs.results import Results
 from smartlite.metering import Metering
 from smartlite.metering.drain import Drain
 from smartlite.metering.history import History
@@ -107,6 +108,7 @@ class Whole:
             quotas=self.quotas,
             limits=limits,
             idempotency=IdempotencyKeeper(self.database, self.blobs),
+            results=Results(self.database, self.blobs),
         )
         self.works = Works(services, self.database, folder)
         self.services = self.works.added_to(self.services)

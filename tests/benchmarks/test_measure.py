@@ -2,7 +2,17 @@
 
 import pytest
 
-from benchmarks.measure import Goal, Sample, alternate, figure, markdown_table, percentile, ratio_row, value_row
+from benchmarks.measure import (
+    Goal,
+    Sample,
+    alternate,
+    figure,
+    markdown_table,
+    percentile,
+    ratio_row,
+    rounds_of,
+    value_row,
+)
 
 
 def test_a_ratio_is_that_of_the_medians() -> None:
@@ -68,3 +78,15 @@ def test_a_goal_that_is_missed_stands_out_in_the_table() -> None:
     table = markdown_table([value_row("slow", Sample((3.0,), "s"), Goal("at most", 2, "s"))])
 
     assert table.splitlines()[-1] == "| slow |  | 3.00 s | 3.00 s | at most 2.00 s | **no** |"
+
+
+def test_several_things_are_measured_round_by_round_after_one_unrecorded_run() -> None:
+    order: list[str] = []
+
+    def measured(name: str) -> int:
+        order.append(name)
+        return order.count(name)
+
+    found = rounds_of(2, {name: lambda name=name: measured(name) for name in "abc"})  # type: ignore[misc]  # bound now
+    assert "".join(order) == "abc" + "abc" + "bca"
+    assert found == {name: [2, 3] for name in "abc"}

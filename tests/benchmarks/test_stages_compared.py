@@ -8,7 +8,7 @@ import pytest
 from benchmarks.clips import wav
 from benchmarks.load.curve import Step
 from benchmarks.load.outcome import Load, Outcome, count
-from benchmarks.load.stages import STAGES, stage_request
+from benchmarks.load.stages import STAGES, TURNS, stage_request, turn_request
 from benchmarks.stages_compared import cost_rows, duration_s, judge_stage
 
 CLIP = wav(np.zeros(48_000, "<i2").tobytes())
@@ -42,6 +42,15 @@ def test_a_recording_is_sent_as_a_form() -> None:
     assert b"multipart/form-data" in head
     assert CLIP in body
     assert f"Content-Length: {len(body)}".encode() in head
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_a_turn_is_a_question_sent_as_a_form(turn: str) -> None:
+    request = turn_request(turn, "http://127.0.0.1:8001", "", CLIP)  # type: ignore[arg-type]
+    head, _, body = request.data.partition(b"\r\n\r\n")
+
+    assert b"multipart/form-data" in head
+    assert CLIP in body
 
 
 def test_processor_time_is_told_for_a_request_and_for_a_second_of_audio() -> None:

@@ -41,6 +41,7 @@ class Listener:
     """An engine that says when it heard the first and the last sound, and keeps what it was given."""
 
     Options = EngineOptions
+    pieces_at_once = 1
 
     def __init__(self, files: ModelFiles, options: EngineOptions) -> None:
         self.heard: list[AudioChunk] = []

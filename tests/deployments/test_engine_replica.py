@@ -16,7 +16,7 @@ from smartlite.domain.models import ModelFiles
 from smartlite.domain.usage import TokenUsage
 from smartlite.engines.protocols import EngineOptions
 from smartlite.engines.registry import create_llm
-from smartlite.errors import EngineFailed, SourceUnavailable
+from smartlite.errors import EngineFailed, ModelNotFound, SourceUnavailable
 from tests.deployments.test_model_pool import Engine
 
 
@@ -50,6 +50,16 @@ async def test_files_that_cannot_be_fetched_keep_nothing_else_from_coming() -> N
     assert done.wait(10)
     async with replica.engine("b") as engine:
         assert engine.model == "b"
+
+
+async def test_a_replica_tells_how_many_requests_it_works_on_or_loads_for() -> None:
+    replica = EngineReplica(lambda: {"kept": Engine("kept")})
+    async with replica.engine("kept"), replica.engine("kept"):
+        assert await replica.record_autoscaling_stats() == {"at_work": 2.0}
+    with pytest.raises(ModelNotFound):
+        async with replica.engine("other"):
+            pass
+    assert await replica.record_autoscaling_stats() == {"at_work": 0.0}
 
 
 async def test_a_replica_is_as_healthy_as_what_it_keeps() -> None:

@@ -2,19 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from typing import Any
 
 import grpc
 import pytest
 from ray.exceptions import ActorDiedError, RayTaskError
 from ray.serve.exceptions import BackPressureError, RayServeException
 
-from deployments.batch_messages import Frame, Part, Room
-from deployments.batched_calls import BatchLimits
-from deployments.handles import RemoteEmbedding, RemoteLLM, RemoteStage, RemoteTTS, Route, open_routes
+from deployments import waking
+from deployments.handles import RemoteStage
+from deployments.remote_models import RemoteTTS, Route, open_routes
+from deployments.waking import Waking
 from smartlite.config import Settings
-from smartlite.domain.embedding import EmbedRequest
-from smartlite.domain.llm import ChatOptions, ChatRequest, Message, Tool
 from smartlite.domain.models import ModelDirectory, ServedModel
 from smartlite.domain.tts import SpeakRequest, SynthesizeOptions
 from smartlite.errors import (
@@ -22,86 +20,13 @@ from smartlite.errors import (
     DeadlineExceeded,
     EngineFailed,
     ModelNotFound,
+    ModelNotReady,
     Overloaded,
     ReplicaLost,
     SmartLiteError,
     Unavailable,
 )
-
-
-class Response:
-    def __init__(self, events: AsyncGenerator[Any, None]) -> None:
-        self._events = events
-        self.cancelled = False
-
-    def __aiter__(self) -> "Response":
-        return self
-
-    async def __anext__(self) -> Any:
-        return await anext(self._events)
-
-    def cancel(self) -> None:
-        self.cancelled = True
-
-
-class Broadcast:
-    """What every replica answers, one event each."""
-
-    def __init__(self, events: tuple[object, ...]) -> None:
-        self._events = events
-
-    async def results_async(self, *, timeout_s: float) -> list[object]:
-        async with asyncio.timeout(timeout_s):
-            if ... in self._events:
-                await asyncio.Event().wait()
-        for event in self._events:
-            if isinstance(event, BaseException):
-                raise event
-        return list(self._events)
-
-
-class Handle:
-    """Satisfies what RemoteStage uses of a DeploymentHandle."""
-
-    def __init__(self, *events: object) -> None:
-        self.events = events
-        self.options_asked: list[dict[str, object]] = []
-        self.response: Response | None = None
-        self.by_reference = False
-
-    def options(self, **options: object) -> "Handle":
-        twin = Handle(*self.events)
-        twin.by_reference = bool(options.get("_by_reference"))
-        twin.response = self.response
-        return twin
-
-    @property
-    def verb(self) -> "Handle":
-        return self
-
-    @property
-    def speak(self) -> "Handle":
-        return self
-
-    def remote(self, _request: object) -> Response:
-        self.response = Response(self._play())
-        LAST.append(self)
-        return self.response
-
-    def broadcast(self, method: str) -> "Broadcast":
-        assert method == "model_states"
-        return Broadcast(self.events)
-
-    async def _play(self) -> AsyncGenerator[object, None]:
-        for event in self.events:
-            if isinstance(event, BaseException):
-                raise event
-            if event is ...:
-                await asyncio.Event().wait()
-            yield event
-
-
-LAST: list[Handle] = []
+from tests.deployments.scripted_handle import LAST, Handle
 
 
 def stage(*events: object, timeout_s: float = 5) -> RemoteStage:
@@ -197,7 +122,8 @@ def test_every_model_has_a_route_to_the_deployment_that_runs_it() -> None:
     settings = Settings(model_load_timeout_s=7)
     stages = {"tts": stage(), "tts-late": stage()}
     routes = open_routes(stages, MODELS, settings)
-    assert routes == {"plain": Route(stages["tts"], 0.0), "late": Route(stages["tts-late"], 7.0)}
+    assert routes["plain"] == Route(stages["tts"], 0.0)
+    assert routes["late"].load_s == 7.0
 
 
 async def test_a_request_goes_to_the_deployment_of_its_model() -> None:
@@ -222,119 +148,25 @@ async def test_every_replica_tells_of_its_models() -> None:
     assert list(told) == [{"late": "loaded"}, {"late": "available"}]
 
 
-class Batching(Handle):
-    """Answers a batch with its requests, and notes which way it was asked."""
-
-    @property
-    def speak(self) -> "Batching":
-        self.asked.append("speak")
-        return self
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked: list[str] = []
-
-    def options(self, **options: object) -> "Batching":
-        return self
-
-    def __getattr__(self, method: str) -> "Batching":
-        self.asked.append(method)
-        return self
-
-    def remote(self, request: Any) -> Response:
-        return Response(self._answer(request))
-
-    async def _answer(self, request: Any) -> AsyncGenerator[object, None]:
-        if self.asked[-1] == "run_items":
-            yield Frame([Part(place, [item.request], "done") for place, item in enumerate(request)], Room(8, 8))
-        else:
-            yield request
+async def test_requests_for_a_model_on_demand_go_where_it_is_loaded() -> None:
+    stages = {"tts": stage("from tts"), "tts-late": stage("from tts-late")}
+    tts = RemoteTTS(open_routes(stages, MODELS, Settings()))
+    for model, preferred in (("plain", None), ("late", "late")):
+        request = SpeakRequest("Hi", model, SynthesizeOptions("a"), "wav")
+        assert [event async for event in tts.speak(request)]
+        assert LAST[-1].model == preferred
 
 
-@pytest.mark.parametrize(
-    ("is_small", "size_bytes", "items", "way"),
-    [
-        (True, 10, 64, "run_items"),
-        (True, 10, 1, "ask"),
-        (True, 1001, 64, "ask"),
-        (False, 10, 64, "ask"),
-    ],
-)
-async def test_only_small_requests_go_together_where_they_may(
-    is_small: bool, size_bytes: int, items: int, way: str
+async def test_a_request_whose_deployment_does_not_wake_in_time_is_cancelled_and_told_so(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    handle = Batching()
-    remote = RemoteStage(handle, "llm", 5, 5, BatchLimits(items, 2, 1000, 10))  # type: ignore[arg-type]
-    stream = remote.stream("ask", "request", size_bytes, is_small=is_small)
-    assert [event async for event in stream] == ["request"]
-    assert handle.asked == [way]
+    class Asleep:
+        async def is_waking(self, _deployment: str | None = None) -> bool:
+            return True
 
-
-async def test_a_request_in_a_batch_has_its_own_deadline() -> None:
-    class Silent(Batching):
-        async def _answer(self, request: Any) -> AsyncGenerator[object, None]:
-            yield Frame([], Room(8, 8))
-            await asyncio.Event().wait()
-
-    remote = RemoteStage(Silent(), "llm", 0.01, 5, BatchLimits(64, 2, 1000, 10))  # type: ignore[arg-type]
-    with pytest.raises(DeadlineExceeded):
-        _ = [event async for event in remote.stream("ask", "request", 10, is_small=True)]
-
-
-async def test_a_lost_replica_is_lost_to_each_request_of_a_batch() -> None:
-    class Dying(Batching):
-        async def _answer(self, request: Any) -> AsyncGenerator[object, None]:
-            raise ActorDiedError
-            yield
-
-    remote = RemoteStage(Dying(), "llm", 5, 5, BatchLimits(64, 2, 1000, 10))  # type: ignore[arg-type]
-
-    async def ask() -> None:
-        _ = [event async for event in remote.stream("ask", "request", 10, is_small=True)]
-
-    failures = await asyncio.gather(ask(), ask(), return_exceptions=True)
-    assert [type(failure) for failure in failures] == [ReplicaLost, ReplicaLost]
-
-
-def chat(*texts: str, is_whole: bool = True, options: ChatOptions = ChatOptions()) -> ChatRequest:  # noqa: B008 - frozen
-    return ChatRequest("llm", tuple(Message("user", text) for text in texts), options, is_whole)
-
-
-def embed(*texts: str) -> EmbedRequest:
-    return EmbedRequest("embedding", texts)
-
-
-def say(text: str) -> SpeakRequest:
-    return SpeakRequest(text, "plain", SynthesizeOptions("a"), "wav")
-
-
-@pytest.mark.parametrize(
-    ("request_", "goes_with_others"),
-    [
-        (chat("Hi"), True),
-        (chat("Hi", is_whole=False), False),
-        (chat("Hi", options=ChatOptions(tools=(Tool("weather", "", {}),))), False),
-        (chat("Hi", options=ChatOptions(json_schema={})), False),
-        (chat(*["Hi"] * 65), False),
-        (chat("Hi" * 1000), False),
-        (embed("Hi"), True),
-        (embed(*["Hi"] * 65), False),
-        (say("Hi"), True),
-        (say("Hi" * 101), False),
-    ],
-)
-async def test_streams_schemas_and_what_is_long_go_alone(
-    request_: ChatRequest | EmbedRequest | SpeakRequest, goes_with_others: bool
-) -> None:
-    handle = Batching()
-    stage = RemoteStage(handle, "any", 5, 5, BatchLimits(64, 2, 1000, 10))  # type: ignore[arg-type]
-    routes = {name: Route(stage, 0.0) for name in ("llm", "embedding", "plain")}
-    match request_:
-        case ChatRequest():
-            events: AsyncGenerator[Any, None] = RemoteLLM(routes).chat(request_)
-        case EmbedRequest():
-            events = RemoteEmbedding(routes).embed(request_)
-        case SpeakRequest():
-            events = RemoteTTS(routes).speak(request_)
-    assert [event async for event in events] == [request_]
-    assert (handle.asked == ["run_items"]) is goes_with_others
+    monkeypatch.setattr(waking, "_LATE_S", 0.01)
+    remote = RemoteStage(Handle(...), "asr", 60, 60, Waking(Asleep(), 0.05))  # type: ignore[arg-type]
+    with pytest.raises(ModelNotReady, match=r"slept and is starting, which takes longer than 0\.05 s"):
+        await drain(remote)
+    assert LAST[-1].response is not None
+    assert LAST[-1].response.cancelled

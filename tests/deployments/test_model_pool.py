@@ -3,7 +3,8 @@
 import asyncio
 import gc
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from random import Random
 
 import pytest
 
@@ -66,6 +67,27 @@ def open_pool(loader: Loader) -> Callable[..., ModelPool[Engine]]:
         return ModelPool({"kept": Engine("kept")}, on_demand)
 
     return build
+
+
+class Memory:
+    """Counts engines that are there at the same time."""
+
+    def __init__(self) -> None:
+        self.now = 0
+        self.most = 0
+        self._lock = threading.Lock()
+
+    def load(self, model: str) -> Engine:
+        with self._lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        engine = Engine(model)
+        engine.close = self._close  # type: ignore[method-assign]
+        return engine
+
+    def _close(self) -> None:
+        with self._lock:
+            self.now -= 1
 
 
 Open = Callable[..., ModelPool[Engine]]
@@ -218,3 +240,48 @@ async def test_the_end_closes_everything(open_pool: Open, loader: Loader) -> Non
     kept, loaded = await use(pool, "kept"), await use(pool, "a")
     pool.close()
     assert (kept.closed, loaded.closed) == (1, 1)
+
+
+async def test_of_fifty_voices_asked_for_by_twelve_at_once_no_more_than_may_are_in_memory() -> None:
+    voices, memory, random = [f"voice-{number}" for number in range(50)], Memory(), Random(1)
+    pool = ModelPool[Engine]({}, OnDemand(voices, memory.load, lambda _: None, 3, 60))  # type: ignore[arg-type]
+
+    async def ask() -> None:
+        for _ in range(20):
+            async with pool.lend(random.choice(voices)):
+                await asyncio.sleep(0)
+
+    await asyncio.gather(*(ask() for _ in range(12)))
+    assert memory.most == 3
+
+
+async def test_whoever_sends_requests_is_told_what_is_loaded_as_soon_as_a_load_begins(loader: Loader) -> None:
+    told: list[Sequence[str]] = []
+    pool = ModelPool[Engine]({}, OnDemand(("a", "b"), loader.load, lambda _: None, 1, 10), told.append)
+    loader.gate.clear()
+    first = asyncio.create_task(use(pool, "a"))
+    await until(lambda: loader.loads == ["a"])
+    assert told == [["a"]]
+    loader.gate.set()
+    await first
+    await use(pool, "b")
+    assert told == [["a"], [], ["b"]]
+
+
+async def test_a_model_that_waits_for_room_is_not_said_to_be_here(open_pool: Open, loader: Loader) -> None:
+    pool = open_pool("a", "b", max_loaded=1)
+    async with pool.lend("a"):
+        asked = asyncio.create_task(use(pool, "b"))
+        await until(lambda: pool.states()["b"] == "loading")
+        assert pool.held() == ["a"]
+    await asked
+    assert pool.held() == ["b"]
+
+
+async def test_a_model_that_could_not_be_loaded_is_said_to_be_gone(loader: Loader) -> None:
+    told: list[Sequence[str]] = []
+    pool = ModelPool[Engine]({}, OnDemand(("a",), loader.load, lambda _: None, 1, 10), told.append)
+    loader.error = RuntimeError("broken")
+    with pytest.raises(EngineFailed):
+        await use(pool, "a")
+    assert told == [["a"], []]

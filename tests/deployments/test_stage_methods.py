@@ -18,9 +18,11 @@ from deployments.tts import TTSDeployment
     "method",
     [
         ASRDeployment.transcribe,
+        ASRDeployment.transcribe_piece,
         LLMDeployment.chat,
         EmbeddingDeployment.embed,
         TTSDeployment.speak,
+        TTSDeployment.speak_sentence,
         PipelineDeployment.run_turn,
         TextDeployment.chat,
         TextDeployment.embed,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deployments import status
+from deployments import presence, status
 from deployments.status import ServeStatusBoard
 from smartlite.domain.models import ModelDirectory, ModelState, ServedModel, Voice
 from smartlite.domain.stages import StageStatus
@@ -32,6 +32,11 @@ class Replicas:
         self.hangs = False
         self.asked = 0
         self.speakers: Sequence[Mapping[str, tuple[Voice, ...]]] = ()
+        self.woken = asyncio.Event()
+
+    async def wake(self, _timeout_s: float) -> None:
+        self.answers = True
+        self.woken.set()
 
     async def model_voices(self, timeout_s: float) -> Sequence[Mapping[str, tuple[Voice, ...]]]:
         self.asked += 1
@@ -55,7 +60,13 @@ Open = Callable[..., ServeStatusBoard]
 def stages(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The controller's word, by the stage's name; no answer is kept in these tests."""
     states: dict[str, Any] = {"asr": "ready", "tts": "ready", "llm": "ready"}
-    monkeypatch.setattr(status, "read_stages", lambda _: tuple(StageStatus(n, s, "", 1, 1) for n, s in states.items()))
+
+    def read(_: str) -> tuple[StageStatus, ...]:
+        told = states.items()
+        return tuple(s if isinstance(s, StageStatus) else StageStatus(name, s, "", 1, 1) for name, s in told)
+
+    monkeypatch.setattr(presence, "read_stages", read)
+    monkeypatch.setattr(presence, "_AGE_S", -1.0)
     monkeypatch.setattr(status, "_STATUS_AGE_S", -1.0)
     monkeypatch.setattr(status, "_MODELS_OLD_S", -1.0)
     return states
@@ -142,3 +153,39 @@ async def test_nobody_is_asked_for_voices_where_all_are_known(stages: dict[str, 
     tts = Replicas()
     assert await board(tts=tts, llm=Replicas()).voices() == {}
     assert tts.asked == 0
+
+
+async def test_models_of_a_deployment_that_sleeps_are_available_and_of_one_that_wakes_loading(
+    stages: dict[str, Any],
+) -> None:
+    stages |= {"asr": "asleep", "tts": "waking"}
+    told = await board(tts=Replicas(), llm=Replicas()).models()
+    assert told == {"asr-kept": "available", "tts-kept": "loading", "tts-late": "loading", "vectors": "available"}
+
+
+async def test_a_deployment_that_sleeps_is_not_asked_what_it_has_loaded(stages: dict[str, Any]) -> None:
+    stages["tts"] = StageStatus("tts", "asleep", "", 0, 0, may_sleep=True)
+    tts = Replicas({"tts-late": "loaded"})
+    await board(tts=tts, llm=Replicas()).models()
+    assert tts.asked == 0
+
+
+async def test_a_deployment_that_may_sleep_is_not_kept_awake_by_questions(stages: dict[str, Any]) -> None:
+    stages["tts"] = StageStatus("tts", "ready", "", 1, 1, may_sleep=True)
+    tts = Replicas({"tts-late": "loaded"})
+    told = board(tts=tts, llm=Replicas())
+    for _ in range(3):
+        assert (await told.models())["tts-late"] == "loaded"
+    assert tts.asked == 1
+
+
+async def test_a_deployment_that_sleeps_is_woken_where_only_it_knows_its_voices(stages: dict[str, Any]) -> None:
+    models = ModelDirectory((*MODELS.models, ServedModel("many", "tts", "coqui", 0, "me", deployment="tts-more")))
+    stages["tts-more"] = "asleep"
+    more = Replicas()
+    more.answers, more.speakers = False, ({"many": (VOICE,)},)
+    told = ServeStatusBoard("smartlite", models, {"tts-more": more})  # type: ignore[dict-item]
+    assert await told.voices() == {}
+    async with asyncio.timeout(10):
+        await more.woken.wait()
+    assert [voice.id for voice in (await told.voices())["many"]] == ["joe"]

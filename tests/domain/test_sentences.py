@@ -151,3 +151,11 @@ def test_little_is_held_back_whatever_comes(unit: str) -> None:
 def test_limits_that_make_no_sense_are_refused(options: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="must be at least"):
         SentenceSplitter(**options)
+
+
+@pytest.mark.parametrize("seed", range(100))
+@pytest.mark.parametrize("max_chars", [40, 400])
+def test_a_sentence_is_one_also_when_it_stands_alone(seed: int, max_chars: int) -> None:
+    """What is spoken sentence by sentence in several places is what one place speaks."""
+    for sentence in split_sentences(_any_text(seed), max_chars=max_chars):
+        assert split_sentences(sentence, max_chars=max_chars) == [sentence]

@@ -278,3 +278,22 @@ async def test_auto_takes_the_cpu_where_the_gpu_cannot_be_used(model_files: Find
     engine.start()
     await engine.check_health()
     engine.close()
+
+
+@pytest.mark.models
+@pytest.mark.parametrize(
+    ("options", "workers"), [({"threads": 3}, 3), ({"threads": 1}, 1), ({"threads": 2, "workers": 1}, 1)]
+)
+def test_every_thread_is_a_worker_unless_told(model_files: Find, options: dict[str, int], workers: int) -> None:
+    engine = _started(model_files("whisper-tiny.en"), **options)
+    assert engine.pieces_at_once == workers
+    engine.close()
+
+
+@pytest.mark.models
+async def test_recordings_at_once_have_the_words_they_have_alone(model_files: Find, spoken: list[AudioChunk]) -> None:
+    engine = _started(model_files("whisper-tiny.en"), threads=2)
+    alone = [_text((await _transcribe(engine, audio))[1]) for audio in spoken]
+    together = await asyncio.gather(*(_transcribe(engine, audio) for audio in spoken))
+    assert [_text(segments) for _, segments in together] == alone
+    engine.close()

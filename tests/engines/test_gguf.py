@@ -44,6 +44,17 @@ def test_a_header_tells_template_context_and_special_tokens(tmp_path: Path) -> N
     assert header.special_tokens == ("<unk>", "<|im_start|>", "<think>")
 
 
+@pytest.mark.parametrize(("tokenizer", "longest"), [("gpt2", 12), ("bert", 0)])
+def test_the_longest_token_is_told_where_none_stands_for_an_unknown_word(
+    tokenizer: str, longest: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "m.gguf"
+    name, value = b"tokenizer.ggml.model", tokenizer.encode()
+    pair = struct.pack("<Q", len(name)) + name + struct.pack("<IQ", 8, len(value)) + value
+    path.write_bytes(gguf(keys=6, tail=pair))
+    assert read_gguf_header(path).longest_token_bytes == longest
+
+
 def test_a_header_cut_off_anywhere_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "m.gguf"
     whole = gguf()

@@ -183,6 +183,20 @@ async def test_an_answer_without_a_limit_ends_where_the_context_does(files: Mode
 
 
 @pytest.mark.models
+async def test_a_request_may_have_more_than_its_share_of_the_context_beside_others(files: ModelFiles) -> None:
+    engine = LlamaCpp(files, LlamaCppOptions(parallel=4, context_tokens=512, request_tokens=400, batch_tokens=64))
+    engine.start()
+    try:
+        large = answer(engine, "word " * 300, max_tokens=8)
+        small = [answer(engine, f"Count to {n}.", max_tokens=8) for n in range(6)]
+        finished = await asyncio.gather(large, *small)
+    finally:
+        engine.close()
+    assert finished[0][1].usage.prompt_tokens > 300
+    assert all(last.usage.completion_tokens > 0 for _, last in finished)
+
+
+@pytest.mark.models
 async def test_bad_messages_are_refused(engine: LlamaCpp) -> None:
     with pytest.raises(InvalidRequest):
         await anext(engine.chat((), ChatOptions()))

@@ -50,7 +50,10 @@ async def play(server: ScriptedServer, closing: threading.Event | None = None) -
 
 
 async def test_an_answer_is_its_deltas_then_reason_and_usage() -> None:
-    progress = {"choices": [{"finish_reason": None, "delta": {"content": None}}], "prompt_progress": {"processed": 1}}
+    progress = {
+        "choices": [{"finish_reason": None, "delta": {"content": None}}],
+        "prompt_progress": {"total": 7, "processed": 1},
+    }
     script = [progress, delta(None), delta("Par"), delta("is"), delta(None, "length"), USAGE]
     events = await play(ScriptedServer(script))
     assert events == [TextDelta("Par"), TextDelta("is"), ChatFinished("length", TokenUsage(7, 2, 3))]
@@ -128,3 +131,12 @@ def test_a_loop_that_is_gone_stops_the_library() -> None:
     server = ScriptedServer(delta("a") for _ in range(100))
     answer.run(server, {})
     assert server.given == 1
+
+
+async def test_the_tokens_of_the_prompt_are_told_once() -> None:
+    counted: list[int] = []
+    answer = Answer(asyncio.get_running_loop(), threading.Event(), 64, on_prompt=counted.append)
+    progress = {"choices": [], "prompt_progress": {"total": 7, "processed": 0}}
+    await asyncio.to_thread(answer.run, ScriptedServer([progress, progress, USAGE]), {})
+    await answer.next_event(5.0)
+    assert counted == [7]

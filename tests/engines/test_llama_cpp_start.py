@@ -42,6 +42,11 @@ def test_batches_smaller_than_the_number_of_slots_are_refused() -> None:
         parse_options("llm", "llama_cpp", {"parallel": 32, "batch_tokens": 16})
 
 
+def test_batches_that_cannot_hold_what_is_guessed_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"batch_tokens \(16\) must be at least 72 for speculation"):
+        parse_options("llm", "llama_cpp", {"parallel": 8, "speculation": "ngram_simple"})
+
+
 @pytest.mark.parametrize("content", [None, b"", b"GGUF", b"this is text"])
 def test_files_of_another_kind_are_a_configuration_error(content: bytes | None, tmp_path: Path) -> None:
     engine = LlamaCpp(folder_with(tmp_path, content), LlamaCppOptions())

@@ -6,6 +6,8 @@ import pytest
 import yaml
 
 from graphs.config import platform_args, platform_plan, read_serve_config
+from graphs.scaling import check_scaling
+from smartlite.config import Settings
 from smartlite.domain.models import ModelTask
 from smartlite.errors import ConfigurationError
 from smartlite.models.catalog_file import load_catalog
@@ -45,6 +47,22 @@ def test_no_model_that_is_loaded_on_demand_is_a_default() -> None:
         assert {stage.models[0].load for stage in (args.asr, args.llm, args.tts)} == {"startup"}
 
 
+def test_no_default_model_sleeps_and_none_whose_voices_only_itself_can_tell() -> None:
+    document = read_serve_config(ROOT / "serve_config.cluster.yaml", CATALOG)
+    check_scaling(document, Settings())
+    sleeping = {
+        deployment["name"]
+        for deployment in document["applications"][0]["deployments"]
+        if deployment.get("autoscaling_config", {}).get("min_replicas") == 0
+    }
+    plan = platform_plan(document, CATALOG)
+    assert plan is not None
+    models = plan.directory()
+    always = [*(models.default(task) for task in NAMES), *models.untold]
+    assert sleeping == {"asr-english", "tts-languages"}
+    assert not sleeping & {model.deployment for model in always}
+
+
 def test_the_gpu_profile_shares_one_gpu_in_fractions() -> None:
     document = yaml.safe_load((ROOT / "serve_config.gpu.yaml").read_text())
     gpus = {d["name"]: d["ray_actor_options"].get("num_gpus", 0) for d in document["applications"][0]["deployments"]}
@@ -65,7 +83,7 @@ def test_the_gpu_profile_shares_one_gpu_in_fractions() -> None:
         ("frame_s: 0.03", "frames: 0.03", "unknown key 'llm.frames'. Did you mean 'frame_s'?"),
         ("frame_s: 0.03", "frame_s: -1", "'llm.frame_s': Input should be greater than or equal to 0"),
         ("- model: whisper-base", "- model: whisper-bse", "Did you mean 'whisper-base'?"),
-        ("{threads: 1, parallel: 4", "{threads: 1, paralel: 4", "Did you mean 'parallel'?"),
+        ("{threads: 1, parallel: 8", "{threads: 1, paralel: 8", "Did you mean 'parallel'?"),
         ("- model: en_US-joe-medium", "- model: whisper-base", "does asr, not tts"),
         ("- name: tts", "- name: ttss", "there is no deployment 'ttss'. Did you mean 'tts'?"),
         (

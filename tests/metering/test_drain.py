@@ -131,3 +131,35 @@ async def test_it_runs_by_itself_and_goes_on_after_an_outage(
             await asyncio.sleep(0.01)
     task.cancel()
     journal.close()
+
+
+async def test_a_busy_machine_reads_once_and_then_waits(
+    losable: LosableDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drains, "EVERY_S", 0.01)
+    folder = tmp_path / "journal"
+    written(folder, 3).close()
+    task = asyncio.create_task(Drain(losable, folder, lambda: True, 3600.0).run_for_ever())
+    async with asyncio.timeout(10):
+        while await in_history(losable, folder) != ids(3):  # noqa: ASYNC110 - what is waited for is a row
+            await asyncio.sleep(0.01)
+    written(folder, 3, 3).close()
+    await asyncio.sleep(0.1)
+    assert await in_history(losable, folder) == ids(3)
+    task.cancel()
+
+
+async def test_what_has_waited_for_long_is_read_on_a_busy_machine_too(
+    losable: LosableDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drains, "EVERY_S", 0.01)
+    folder = tmp_path / "journal"
+    written(folder, 3).close()
+    task = asyncio.create_task(Drain(losable, folder, lambda: True, 0.05).run_for_ever())
+    async with asyncio.timeout(10):
+        while await in_history(losable, folder) != ids(3):  # noqa: ASYNC110 - what is waited for is a row
+            await asyncio.sleep(0.01)
+        written(folder, 3, 3).close()
+        while await in_history(losable, folder) != ids(6):  # noqa: ASYNC110 - likewise
+            await asyncio.sleep(0.01)
+    task.cancel()

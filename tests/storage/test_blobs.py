@@ -49,6 +49,38 @@ async def test_an_object_comes_back_as_it_was(blobs: BlobStore, data: bytes) -> 
     assert await blobs.get("user_1", "audio/a.wav") == data
 
 
+async def pieces(*data: bytes) -> AsyncIterator[bytes]:
+    for piece in data:
+        yield piece
+
+
+@pytest.mark.parametrize("data", [(), (DATA,), (DATA, b"", DATA * 100)])
+async def test_an_object_that_is_stored_piece_by_piece_comes_back_whole(
+    blobs: BlobStore, data: tuple[bytes, ...]
+) -> None:
+    await blobs.put_pieces("user_1", "audio/a.wav", pieces(*data))
+    assert await blobs.get("user_1", "audio/a.wav") == b"".join(data)
+    with pytest.raises(AlreadyExists):
+        await blobs.put("user_1", "audio/a.wav", DATA)
+
+
+async def test_pieces_that_end_with_an_error_leave_nothing(blobs: BlobStore) -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield DATA
+        raise StorageUnavailable("The disk fails.")
+
+    with pytest.raises(StorageUnavailable):
+        await blobs.put_pieces("user_1", "a", broken())
+    assert await blobs.list("user_1") == []
+
+
+async def test_an_object_of_which_a_part_is_missing_is_corrupt(blobs: BlobStore) -> None:
+    await blobs.put_pieces("user_1", "a", pieces(DATA, DATA))
+    await blobs.delete("user_1", "a.part-00001")
+    with pytest.raises(StorageCorrupt):
+        await blobs.get("user_1", "a")
+
+
 async def test_what_is_not_there_is_none(blobs: BlobStore) -> None:
     assert await blobs.get("user_1", "audio/a.wav") is None
 

@@ -55,7 +55,7 @@ async def test_the_migrated_schema_is_that_of_the_tables(database: Database) -> 
 async def test_a_schema_has_no_revision_until_it_is_migrated(empty_database: Database) -> None:
     assert await current_revision(empty_database) is None
     await migrate(empty_database)
-    assert await current_revision(empty_database) == newest_revision() == "0014"
+    assert await current_revision(empty_database) == newest_revision() == "0015"
 
 
 async def test_two_that_migrate_at_the_same_time_both_find_it_done(empty_database: Database) -> None:

@@ -50,7 +50,7 @@ class Asking:
         earlier = 0 if self.turn is None else self.turn.most_tokens
         await spending.reserve(
             ModelUsage(self.model, self.hearing.characters / CHARACTERS_PER_TOKEN + earlier, answers),
-            ModelUsage(self.hearing.model, audio_input_s=sum(most_audio_s(audio.data, longest_s) for audio in heard)),
+            ModelUsage(self.hearing.model, audio_input_s=sum(most_audio_s(audio, longest_s) for audio in heard)),
         )
 
     async def events(

@@ -12,13 +12,15 @@ from smartlite.api.middleware.callers import CallersMiddleware
 from smartlite.api.middleware.cors import cors
 from smartlite.api.middleware.deferral import DeferralMiddleware
 from smartlite.api.middleware.failures import FailuresMiddleware
+from smartlite.api.middleware.fast_lane import FastLane
 from smartlite.api.middleware.headers import HeadersMiddleware
 from smartlite.api.middleware.idempotency import IdempotencyMiddleware
 from smartlite.api.middleware.identity import IdentityMiddleware
 from smartlite.api.middleware.limits import LimitsMiddleware
-from smartlite.api.middleware.metering import MeteringMiddleware
-from smartlite.api.middleware.observation import ObservationMiddleware
+from smartlite.api.middleware.metering import MeteringMiddleware, RequestRecords
+from smartlite.api.middleware.observation import AccessLog, ObservationMiddleware
 from smartlite.api.middleware.request_id import RequestIDMiddleware
+from smartlite.api.middleware.spools import SpoolsMiddleware
 from smartlite.auth.authenticator import Authenticator
 from smartlite.auth.idempotency import IdempotencyKeeper
 from smartlite.auth.rate_limit import Limits
@@ -55,9 +57,29 @@ FORM_BYTES: Final = 64 * 1024
 """What a form has beside its file."""
 
 
+def access_log(settings: Settings, prefixes: Sequence[str]) -> AccessLog:
+    """The one of this process: so many lines a second, whoever writes them."""
+    return AccessLog(prefixes, HEALTH_PATHS, settings.access_log_per_second)
+
+
+def fast_lane(
+    settings: Settings,
+    prefixes: Sequence[str],
+    log: AccessLog,
+    authenticator: Authenticator | None,
+    limits: Limits | None,
+    metering: Metering | None,
+    flat: Mapping[tuple[str, str], FlatRoute],
+) -> FastLane:
+    """What answers flat routes before the stack is asked, by the same parts."""
+    records = None if metering is None else RequestRecords(metering.recorder, prefixes)
+    return FastLane(flat, settings.allowed_hosts, log, authenticator, limits, records)
+
+
 def middleware_stack(
     settings: Settings,
     prefixes: Sequence[str],
+    log: AccessLog,
     authenticator: Authenticator | None = None,
     limits: Limits | None = None,
     keeper: IdempotencyKeeper | None = None,
@@ -71,19 +93,15 @@ def middleware_stack(
     status; headers and CORS are put on errors too; failures turns whatever is raised further in into an answer;
     what refuses requests comes last and only raises. Who asks is found out after admission, which so bounds how
     many ask the database, and before anything of the body is read; limits stand around that, to count who is
-    refused. Without an authenticator nobody is asked who they are, and without limits nobody counts. Further in is
-    who answers a request again that was sent before with the same Idempotency-Key: by then it is known whose key
-    that is, and the body is bounded. Then comes who makes a run of a request that is to be answered later, and
-    innermost what answers the few routes that are not left to FastAPI.
+    refused. Without an authenticator nobody is asked who they are, and without limits nobody counts. What is spooled
+    of a body is closed behind everybody who reads it. Further in is who answers a request again that was sent before
+    with the same Idempotency-Key: by then it is known whose key that is, and the body is bounded. Then comes who makes
+    a run of a request that is to be answered later, and innermost what answers the few routes that are not left to
+    FastAPI.
     """
     return [
         Middleware(RequestIDMiddleware),
-        Middleware(
-            ObservationMiddleware,
-            prefixes=prefixes,
-            quiet_paths=HEALTH_PATHS,
-            lines_per_second=settings.access_log_per_second,
-        ),
+        Middleware(ObservationMiddleware, log=log),
         *([] if metering is None else [Middleware(MeteringMiddleware, metering=metering, prefixes=prefixes)]),
         Middleware(HeadersMiddleware),
         *cors(settings.cors_origins),
@@ -110,6 +128,7 @@ def middleware_stack(
             max_file_bytes=settings.file_max_bytes + FORM_BYTES,
             streamed_paths=STREAMED_PATHS,
         ),
+        Middleware(SpoolsMiddleware),
         *([] if keeper is None else [Middleware(IdempotencyMiddleware, keeper=keeper, prefixes=prefixes)]),
         *([] if requests is None else [Middleware(DeferralMiddleware, requests=requests)]),
         Middleware(FlatMiddleware, routes=flat),

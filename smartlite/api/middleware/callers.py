@@ -23,14 +23,14 @@ class CallersMiddleware:
 
     def __init__(self, app: ASGIApp, hosts: Sequence[str], origins: Sequence[str], exempt_paths: Set[str]) -> None:
         self._app = app
-        self._hosts = frozenset(host.lower() for host in hosts)
+        self._hosts = names(hosts)
         self._origins = frozenset(origins)
         self._exempt_paths = exempt_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in {"http", "websocket"} and scope["path"] not in self._exempt_paths:
             host = header(scope, b"host") or ""
-            if _ANY not in self._hosts and _name_of(host) not in self._hosts:
+            if not is_known(host, self._hosts):
                 raise HostNotAllowed("This gateway does not answer to that name: see SMARTLITE_ALLOWED_HOSTS.")
             origin = header(scope, b"origin")
             if origin is not None and scope.get("method") not in _SAFE_METHODS and not self._may_call(origin, host):
@@ -39,6 +39,16 @@ class CallersMiddleware:
 
     def _may_call(self, origin: str, host: str) -> bool:
         return bool(self._origins & {_ANY, origin}) or urlsplit(origin).netloc.lower() == host.lower()
+
+
+def names(hosts: Sequence[str]) -> frozenset[str]:
+    """What the gateway is called, as ``is_known`` wants it."""
+    return frozenset(host.lower() for host in hosts)
+
+
+def is_known(host: str, known: Set[str]) -> bool:
+    """Whether a Host header names the gateway."""
+    return _ANY in known or _name_of(host) in known
 
 
 def _name_of(host: str) -> str:

@@ -5,7 +5,6 @@ reads it; where the route is through with checking, and would have a model begin
 """
 
 import asyncio
-from tempfile import SpooledTemporaryFile
 from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
@@ -17,12 +16,14 @@ from smartlite.api.prefer import Preference, preference_of
 from smartlite.api.principal import caller_of, principal_of
 from smartlite.api.probing import begin_probe
 from smartlite.api.run_stream import run_object
+from smartlite.api.spools import closed_with
 from smartlite.api.streaming import stopped_when_client_leaves
 from smartlite.auth.permissions import decide
 from smartlite.auth.scopes import Scope as Right
 from smartlite.domain.pipelines import ENDED, Run
 from smartlite.errors import InvalidRequest
 from smartlite.jobs.request_runs import AcceptedRequest, RequestRuns
+from smartlite.spool import Spool
 
 DEFERRED_PATHS: Final = frozenset(
     {
@@ -35,7 +36,6 @@ DEFERRED_PATHS: Final = frozenset(
     }
 )
 """What can be answered later."""
-IN_MEMORY_BYTES: Final = 1024 * 1024
 _IDLE_TIMEOUT_S: Final = 30.0
 
 
@@ -59,10 +59,10 @@ class DeferralMiddleware:
             return
         principal = principal_of(Request(scope))
         decide(principal, Right.PIPELINES_RUN)
-        with _Kept(receive) as kept:
-            if not await self._is_good(scope, kept, send):
-                return
-            request = AcceptedRequest("POST", scope["path"], _content_type(scope), await kept.whole())
+        kept = _Kept(receive, closed_with(scope, Spool()))
+        if not await self._is_good(scope, kept, send):
+            return
+        request = AcceptedRequest("POST", scope["path"], _content_type(scope), await kept.whole())
         run = await self._requests.submit(request, caller_of(principal))
         response = await self._answer(run, preference, receive)
         await response(scope, receive, send)
@@ -99,28 +99,23 @@ class _Kept:
 
     Args:
         receive: ASGI's.
+        spool: Where to.
     """
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, spool: Spool) -> None:
         self._receive = receive
-        self._file = SpooledTemporaryFile[bytes](IN_MEMORY_BYTES)
+        self._spool = spool
         self._is_whole = False
-
-    def __enter__(self) -> "_Kept":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
 
     async def receive(self) -> Message:
         """ASGI's, for whoever reads the body."""
         message = await self._receive()
         if message["type"] == "http.request":
-            self._file.write(message.get("body", b""))
+            await self._spool.write(message.get("body", b""))
             self._is_whole = not message.get("more_body", False)
         return message
 
-    async def whole(self) -> bytes:
+    async def whole(self) -> Spool:
         """All of it; what the route left unread is read now."""
         while not self._is_whole:
             try:
@@ -130,8 +125,8 @@ class _Kept:
                 raise InvalidRequest(f"The request stopped arriving for {_IDLE_TIMEOUT_S:g} s.") from None
             if message["type"] == "http.disconnect":
                 raise ClientDisconnect
-        self._file.seek(0)
-        return self._file.read()
+        await self._spool.finish()
+        return self._spool
 
 
 def _where(run: Run) -> dict[str, str]:

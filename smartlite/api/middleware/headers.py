@@ -10,7 +10,7 @@ _REMOVED: Final = frozenset({b"x-request-timeout-seconds", b"x-request-disconnec
 """Ray Serve obeys them, so any client could switch off the server's timeout and its cancellation; the edge removes them
 too, but a replica's own port can be reached without it."""
 
-_ADDED: Final = ((b"x-content-type-options", b"nosniff"), (b"openai-version", b"2020-10-01"))
+ADDED: Final = ((b"x-content-type-options", b"nosniff"), (b"openai-version", b"2020-10-01"))
 
 
 class HeadersMiddleware:
@@ -28,7 +28,7 @@ class HeadersMiddleware:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *_ADDED]
+                message["headers"] = [*message["headers"], *ADDED]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -7,7 +7,6 @@ bodies; who is counted for what is further in, so that an answer that is given a
 
 import asyncio
 import re
-from collections import deque
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Final
@@ -21,10 +20,12 @@ from smartlite.api.observation import observe_scope
 from smartlite.api.principal import principal_of
 from smartlite.api.recording import Recording, replay
 from smartlite.api.request_hash import RequestHash
+from smartlite.api.spools import closed_with
 from smartlite.auth.idempotency import Claim, IdempotencyKeeper
 from smartlite.auth.kept_answer import Answer
 from smartlite.domain.principal import Principal
 from smartlite.errors import InvalidIdempotencyKey, InvalidRequest, Unauthorized
+from smartlite.spool import Spool
 
 HEADER: Final = "Idempotency-Key"
 _HEADER: Final = HEADER.lower().encode()
@@ -74,7 +75,8 @@ class IdempotencyMiddleware:
             return
         key = _key_of(keys)
         hashed = RequestHash(scope, principal.organization_id or "")
-        body = await _read(receive, hashed)
+        body = closed_with(scope, Spool())
+        await _read(receive, hashed, body)
         claimed = await self._keeper.claim(principal, key, hashed.digest())
         if isinstance(claimed, Answer):
             await replay(claimed, send)
@@ -133,9 +135,8 @@ def _key_of(keys: Sequence[bytes]) -> str:
     return keys[0].decode("ascii")
 
 
-async def _read(receive: Receive, hashed: RequestHash) -> deque[bytes]:
-    """The whole body, in the pieces in which it came."""
-    pieces: deque[bytes] = deque()
+async def _read(receive: Receive, hashed: RequestHash, body: Spool) -> None:
+    """The whole body."""
     while True:
         try:
             async with asyncio.timeout(IDLE_TIMEOUT_S):
@@ -146,18 +147,24 @@ async def _read(receive: Receive, hashed: RequestHash) -> deque[bytes]:
             raise ClientDisconnect
         data = message.get("body", b"")
         hashed.feed(data)
-        pieces.append(data)
+        await body.write(data)
         if not message.get("more_body", False):
-            return pieces
+            await body.finish()
+            return
 
 
-def _given_again(pieces: deque[bytes], receive: Receive) -> Receive:
+def _given_again(body: Spool, receive: Receive) -> Receive:
     """Receive a body that was read, and then what comes after it."""
+    given_bytes = 0
+    is_over = False
 
     async def give() -> Message:
-        if pieces:
-            data = pieces.popleft()
-            return {"type": "http.request", "body": data, "more_body": bool(pieces)}
-        return await receive()
+        nonlocal given_bytes, is_over
+        if is_over:
+            return await receive()
+        data = await body.piece(given_bytes)
+        given_bytes += len(data)
+        is_over = given_bytes == body.size_bytes
+        return {"type": "http.request", "body": data, "more_body": not is_over}
 
     return give

@@ -23,9 +23,60 @@ from smartlite.domain.metering import RequestRecord
 from smartlite.errors import JournalUnavailable, SmartLiteError
 from smartlite.logging import request_id
 from smartlite.metering import Metering
+from smartlite.metering.recorder import Recorder
 
 _MAX_CONTENT_BYTES: Final = 512 * 1024
 _logger = logging.getLogger(__name__)
+
+
+class RequestRecords:
+    """Writes the record of a request that has ended.
+
+    Args:
+        recorder: Where to.
+        prefixes: Of the versions of the API; the empty one, of what belongs to none, is passed over.
+    """
+
+    def __init__(self, recorder: Recorder, prefixes: Sequence[str]) -> None:
+        self.recorder = recorder
+        self.prefixes = tuple(f"{prefix}/" for prefix in prefixes if prefix)
+
+    def write(
+        self,
+        scope: Scope,
+        at: datetime,
+        status: int | None,
+        size_bytes: int,
+        content: tuple[str, bytes] | None = None,
+    ) -> None:
+        """Write it, unless nobody is known to have asked."""
+        principal = kept_principal(scope)
+        if principal is None:
+            return
+        observation = observe_scope(scope)
+        spending = kept_spending(scope)
+        length = header(scope, b"content-length") or ""
+        self.recorder.record(
+            RequestRecord(
+                id=content[0] if content else new_id("rec"),
+                at=at,
+                request_id=request_id.get() or "",
+                user_id=principal.user_id,
+                key_id=principal.key_id,
+                organization_id=principal.organization_id,
+                method=scope["method"],
+                route=route_of(scope, self.prefixes),
+                status=status,
+                error_code=observation.error_code,
+                duration_ms=round(1000 * observation.elapsed_s),
+                stages_ms={name: round(1000 * seconds) for name, seconds in observation.stages_s.items()},
+                request_bytes=int(length) if length.isdecimal() else 0,
+                response_bytes=size_bytes,
+                client_gone=observation.client_gone,
+                usage=tuple(map(self.recorder.metered, spending.used)) if spending else (),
+                content=content[1] if content else None,
+            )
+        )
 
 
 class MeteringMiddleware:
@@ -46,17 +97,16 @@ class MeteringMiddleware:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._app = app
-        self._recorder = metering.recorder
+        self._records = RequestRecords(metering.recorder, prefixes)
         self._seal = metering.seal
-        self._prefixes = tuple(f"{prefix}/" for prefix in prefixes if prefix)
         self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith(self._prefixes):
+        if scope["type"] != "http" or not scope["path"].startswith(self._records.prefixes):
             await self._app(scope, receive, send)
             return
         try:
-            self._recorder.check()
+            self._records.recorder.check()
         except JournalUnavailable as error:
             await error_response(error)(scope, receive, send)
             return
@@ -84,7 +134,7 @@ class MeteringMiddleware:
                 if not message.get("more_body") and not is_recorded:
                     content = None if captured is None else await self._content(scope, captured)
                     is_recorded = True
-                    self._record(scope, at, status, size_bytes, content)
+                    self._records.write(scope, at, status, size_bytes, content)
             await send(message)
 
         try:
@@ -92,7 +142,7 @@ class MeteringMiddleware:
         finally:
             if not is_recorded:
                 is_recorded = True
-                self._record(scope, at, status, size_bytes, None)
+                self._records.write(scope, at, status, size_bytes)
 
     async def _content(self, scope: Scope, captured: Captured) -> tuple[str, bytes] | None:
         """The record's id and what was asked and answered; only of what a model worked for: the rest holds secrets."""
@@ -109,34 +159,3 @@ class MeteringMiddleware:
             # Not worth an answer that was made: it is an addition to the history, which itself is kept.
             _logger.warning("what was asked and answered is not kept", extra={"reason": error.message})
             return None
-
-    def _record(
-        self, scope: Scope, at: datetime, status: int | None, size_bytes: int, content: tuple[str, bytes] | None
-    ) -> None:
-        principal = kept_principal(scope)
-        if principal is None:
-            return
-        observation = observe_scope(scope)
-        spending = kept_spending(scope)
-        length = header(scope, b"content-length") or ""
-        self._recorder.record(
-            RequestRecord(
-                id=content[0] if content else new_id("rec"),
-                at=at,
-                request_id=request_id.get() or "",
-                user_id=principal.user_id,
-                key_id=principal.key_id,
-                organization_id=principal.organization_id,
-                method=scope["method"],
-                route=route_of(scope, self._prefixes),
-                status=status,
-                error_code=observation.error_code,
-                duration_ms=round(1000 * observation.elapsed_s),
-                stages_ms={name: round(1000 * seconds) for name, seconds in observation.stages_s.items()},
-                request_bytes=int(length) if length.isdecimal() else 0,
-                response_bytes=size_bytes,
-                client_gone=observation.client_gone,
-                usage=tuple(map(self._recorder.metered, spending.used)) if spending else (),
-                content=content[1] if content else None,
-            )
-        )

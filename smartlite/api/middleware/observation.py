@@ -16,44 +16,22 @@ from smartlite.api.observation import Observation, begin_observation
 _logger = logging.getLogger("smartlite.access")
 
 
-class ObservationMiddleware:
-    """Begins the notes of a request, sends them as ``Server-Timing`` and logs them when it ends."""
+class AccessLog:
+    """Writes the lines.
 
-    def __init__(
-        self, app: ASGIApp, prefixes: Sequence[str], quiet_paths: Set[str], lines_per_second: float = math.inf
-    ) -> None:
-        self._app = app
+    Args:
+        prefixes: Of the versions of the API.
+        quiet_paths: Logged at DEBUG only.
+        lines_per_second: Of what went well.
+    """
+
+    def __init__(self, prefixes: Sequence[str], quiet_paths: Set[str], lines_per_second: float = math.inf) -> None:
         self._prefixes = tuple(f"{prefix}/" for prefix in prefixes if prefix)
         self._quiet_paths = quiet_paths
         self._lines = _LineBudget(lines_per_second)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        observation = begin_observation(scope)
-        status: int | None = None
-        size_bytes = 0
-
-        async def send_with_times(message: Message) -> None:
-            nonlocal status, size_bytes
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message["headers"] = [
-                    *message["headers"],
-                    (b"server-timing", observation.server_timing().encode()),
-                    (b"openai-processing-ms", b"%d" % round(1e3 * observation.elapsed_s)),
-                ]
-            elif message["type"] == "http.response.body":
-                size_bytes += len(message.get("body", b""))
-            await send(message)
-
-        try:
-            await self._app(scope, receive, send_with_times)
-        finally:
-            self._log(scope, status, size_bytes, observation)
-
-    def _log(self, scope: Scope, status: int | None, size_bytes: int, observation: Observation) -> None:
+    def write(self, scope: Scope, status: int | None, size_bytes: int, observation: Observation) -> None:
+        """The line of a request that has ended, if it has one."""
         level = logging.DEBUG if scope["path"] in self._quiet_paths else logging.INFO
         if not _logger.isEnabledFor(level):
             return
@@ -76,6 +54,44 @@ class ObservationMiddleware:
                 **({"unlogged_before": unlogged} if unlogged else {}),
             },
         )
+
+
+class ObservationMiddleware:
+    """Begins the notes of a request, sends them as ``Server-Timing`` and logs them when it ends."""
+
+    def __init__(self, app: ASGIApp, log: AccessLog) -> None:
+        self._app = app
+        self._log = log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        observation = begin_observation(scope)
+        status: int | None = None
+        size_bytes = 0
+
+        async def send_with_times(message: Message) -> None:
+            nonlocal status, size_bytes
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], *times_of(observation)]
+            elif message["type"] == "http.response.body":
+                size_bytes += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_times)
+        finally:
+            self._log.write(scope, status, size_bytes, observation)
+
+
+def times_of(observation: Observation) -> tuple[tuple[bytes, bytes], ...]:
+    """The headers that tell how long it has taken so far."""
+    return (
+        (b"server-timing", observation.server_timing().encode()),
+        (b"openai-processing-ms", b"%d" % round(1e3 * observation.elapsed_s)),
+    )
 
 
 class _LineBudget:

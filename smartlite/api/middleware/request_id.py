@@ -4,6 +4,7 @@ Must not know what it is used for.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from starlette.datastructures import MutableHeaders
@@ -11,6 +12,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from smartlite.api.header_index import header_values
+from smartlite.api.middleware.paced_uploads import PacedUploadsMiddleware
 from smartlite.domain.ids import new_id
 from smartlite.logging import request_id
 
@@ -33,8 +35,7 @@ class RequestIDMiddleware:
             await self._app(scope, receive, send)
             return
         given = header_values(scope, _NAME)
-        # Two ids are as good as none: whoever reads the log could not tell which is meant.
-        value = given[0] if len(given) == 1 and _ALLOWED.fullmatch(given[0]) else new_id("req")
+        value = id_from(given)
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -52,10 +53,17 @@ class RequestIDMiddleware:
             request_id.reset(token)
 
 
+def id_from(given: Sequence[str]) -> str:
+    """The id of a request, from what its headers say."""
+    # Two ids are as good as none: whoever reads the log could not tell which is meant.
+    return given[0] if len(given) == 1 and _ALLOWED.fullmatch(given[0]) else new_id("req")
+
+
 def around_serve() -> list[Middleware]:
     """What Ray Serve puts around its own HTTP handling, by ``RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH``.
 
     Serve takes any client's id unchecked, makes one of its own where there is none, and adds it to the answer a second
-    time; outside of it, this middleware gives it a well-formed id and leaves one on the answer.
+    time; outside of it, this middleware gives it a well-formed id and leaves one on the answer. It also reads ahead of
+    the app, which is too much for uploads.
     """
-    return [Middleware(RequestIDMiddleware)]
+    return [Middleware(RequestIDMiddleware), Middleware(PacedUploadsMiddleware)]

@@ -8,7 +8,7 @@ from smartlite.api.openapi import error_responses
 from smartlite.api.permissions import needs_principal
 from smartlite.api.principal import PrincipalDep
 from smartlite.api.schemas.usage import ContentObject
-from smartlite.api.services import HistoryDep
+from smartlite.api.services import HistoryDep, ServicesDep
 from smartlite.auth.policies import missing
 from smartlite.auth.scopes import Scope
 from smartlite.domain.metering import RequestRecord
@@ -43,9 +43,17 @@ async def retrieve_content(record_id: str, history: HistoryDep, principal: Princ
     dependencies=[needs_principal()],
     responses=_ERRORS,
 )
-async def delete_content(record_id: str, history: HistoryDep, principal: PrincipalDep) -> Response:
-    """Your own; anybody's with the scope `content:read`. The request itself stays in the history."""
-    await history.remove_content((await _record(history, principal, record_id)).id)
+async def delete_content(
+    record_id: str, history: HistoryDep, principal: PrincipalDep, services: ServicesDep
+) -> Response:
+    """Your own; anybody's with the scope `content:read`. The request itself stays in the history.
+
+    With it go all results of that user that are kept to be given again (`cache`).
+    """
+    record = await _record(history, principal, record_id)
+    await history.remove_content(record.id)
+    if services.results is not None:
+        await services.results.clear(record.user_id or "")
     return Response(status_code=204)
 
 

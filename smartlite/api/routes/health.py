@@ -42,7 +42,7 @@ async def readyz(services: ServicesDep) -> Response:
     except TimeoutError:
         raise Unavailable(f"The state of the stages is not known: no answer in {_STATUS_TIMEOUT_S:.0f} s.") from None
     stages = {status.name: _stage_health(status) for status in statuses}
-    waiting = [status for status in statuses if status.state != "ready"]
+    waiting = [status for status in statuses if not status.takes_requests]
     if statuses and not waiting:
         return JSONResponse(Readiness(stages=stages).model_dump())
     reasons = "; ".join(f"{status.name} is {status.state}: {status.message}" for status in waiting)

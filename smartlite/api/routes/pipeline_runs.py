@@ -59,7 +59,7 @@ async def start_run(
     document = await asyncio.to_thread(pipelines.document, version)
     check_steps(principal, document, services.models)
     run_id = new_id("run")
-    asked = await with_kept_files(services, principal, asked, document.inputs)
+    asked = await with_kept_files(services, principal, asked, document.inputs, request.scope)
     refs = media_of(asked, document.inputs, run_id)
     submission = Submission(
         user_id=owner_of(principal),

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from smartlite.api.byte_stream import byte_response
 from smartlite.api.flat import flat
 from smartlite.api.json_body import read_json
+from smartlite.api.kept_results import spoken
 from smartlite.api.observation import Observation, observe
 from smartlite.api.openapi import COMMON_ERRORS, error_responses, json_request_body
 from smartlite.api.permissions import allowed_models, check_model, needs
@@ -83,16 +84,18 @@ async def create_speech(request: Request, services: ServicesDep) -> Response:
         raise TextEmpty("'input' holds no text to speak.", "input")
     speaker = await _choose(request, services, body)
     options = SynthesizeOptions(speaker.voice.id, body.speed, speaker.language, body.instructions)
-    spending = spending_of(request)
-    await spending.reserve(ModelUsage(speaker.model.id, characters=len(body.input)))
     asked = SpeakRequest(body.input, speaker.model.id, options, body.response_format)
-    events = _speak(services.tts, asked, observe(request), spending)
+    worked = await spoken(request, services, body.cache, speaker.model, asked)
+    spending = spending_of(request)
+    if not worked.is_kept:
+        await spending.reserve(ModelUsage(speaker.model.id, characters=len(body.input)))
+    events = worked.stage.speak(asked) if worked.is_kept else _speak(worked.stage, asked, observe(request), spending)
     if body.stream_format == "sse":
         response = await sse_response(request, _events(events))
     else:
         file = _file(events)
         response = await byte_response(request, file, CONTENT_TYPES[body.response_format])
-    response.headers.update(_headers(speaker))
+    response.headers.update(_headers(speaker) | worked.headers)
     return response
 
 

@@ -5,6 +5,7 @@ Must not know engines or codecs: what kind of recording it is, the ASR stage fin
 
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
@@ -12,10 +13,12 @@ from pydantic import BaseModel
 from starlette.responses import PlainTextResponse, Response
 
 from smartlite.api.forms import check_fields, form_openapi
+from smartlite.api.kept_results import Worked, recognised
 from smartlite.api.multipart import read_form
 from smartlite.api.observation import Observation, ObservationDep
 from smartlite.api.openapi import COMMON_ERRORS, error_responses
 from smartlite.api.permissions import check_model, needs
+from smartlite.api.schemas.caching import CacheOptions
 from smartlite.api.schemas.transcription_form import Granularity, TranscriptionForm, TranslationForm
 from smartlite.api.schemas.transcriptions import (
     TextDeltaEvent,
@@ -46,11 +49,13 @@ from smartlite.domain.asr import (
     Segment,
     TranscribeRequest,
     Transcript,
+    TranscriptEvent,
     TranscriptFinished,
     TranscriptInfo,
 )
 from smartlite.domain.captions import Caption, cut_captions, segment_captions
 from smartlite.domain.estimates import most_audio_s
+from smartlite.domain.stages import ASRStage
 from smartlite.domain.usage import ModelUsage
 from smartlite.errors import EngineFailed
 
@@ -90,13 +95,13 @@ async def create_transcription(request: Request, services: ServicesDep, observat
     model = services.models.resolve(fields.model, "asr")
     check_model(request, Scope.ASR_TRANSCRIBE, model.id)
     asked = TranscribeRequest(form.audio, model.id, transcription_options(fields), preprocessing(fields))
-    spending = await _reserve(request, services, asked)
+    work = await _begin(request, services, fields.cache, asked, observation)
     if fields.stream:
-        return await sse_response(request, _events(services, asked, observation, spending))
-    transcript = await _transcribe(request, services, asked, observation, spending)
+        return work.marked(await sse_response(request, _events(work, asked)))
+    transcript = await _transcribe(request, work, asked)
     if fields.response_format == "json":
-        return _json(json_answer(transcript, asked.options.logprobs))
-    return _render(transcript, asked, fields, fields.timestamp_granularities)
+        return work.marked(_json(json_answer(transcript, asked.options.logprobs)))
+    return work.marked(_render(transcript, asked, fields, fields.timestamp_granularities))
 
 
 @router.post(
@@ -114,56 +119,85 @@ async def create_translation(request: Request, services: ServicesDep, observatio
     model = services.models.resolve(fields.model, "asr")
     check_model(request, Scope.ASR_TRANSLATE, model.id)
     asked = TranscribeRequest(form.audio, model.id, translation_options(fields), preprocessing(fields))
-    spending = await _reserve(request, services, asked)
-    transcript = await _transcribe(request, services, asked, observation, spending)
+    work = await _begin(request, services, fields.cache, asked, observation)
+    transcript = await _transcribe(request, work, asked)
     if fields.response_format == "json":
-        return _json(TranslationAnswer(text=transcript.text))
-    return _render(transcript, asked, fields, ("segment",))
+        return work.marked(_json(TranslationAnswer(text=transcript.text)))
+    return work.marked(_render(transcript, asked, fields, ("segment",)))
 
 
-async def _reserve(request: Request, services: Services, asked: TranscribeRequest) -> Spending:
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """The stage that answers, and who is told of it: nobody where nothing is done."""
+
+    worked: Worked[ASRStage]
+    spending: Spending
+    observation: Observation
+
+    def transcribe(self, asked: TranscribeRequest) -> AsyncGenerator[TranscriptEvent, None]:
+        return self.worked.stage.transcribe(asked)
+
+    def use(self, used: ModelUsage) -> None:
+        if not self.worked.is_kept:
+            self.spending.use(used)
+
+    def note_times(self, finished: TranscriptFinished) -> None:
+        if not self.worked.is_kept:
+            self.observation.record("decode", finished.decode_s)
+            self.observation.record("asr", finished.transcribe_s)
+
+    def marked(self, response: Response) -> Response:
+        response.headers.update(self.worked.headers)
+        return response
+
+
+async def _begin(
+    request: Request,
+    services: Services,
+    cache: bool | CacheOptions | None,
+    asked: TranscribeRequest,
+    observation: Observation,
+) -> _Work:
+    worked = await recognised(request, services, cache, asked)
     spending = spending_of(request)
-    longest_s = most_audio_s(asked.audio.data, services.settings.max_audio_duration_s)
-    await spending.reserve(ModelUsage(asked.model, audio_input_s=longest_s))
-    return spending
+    if not worked.is_kept:
+        longest_s = most_audio_s(asked.audio, services.settings.max_audio_duration_s)
+        await spending.reserve(ModelUsage(asked.model, audio_input_s=longest_s))
+    return _Work(worked, spending, observation)
 
 
-async def _transcribe(
-    request: Request, services: Services, asked: TranscribeRequest, observation: Observation, spending: Spending
-) -> Transcript:
+async def _transcribe(request: Request, work: _Work, asked: TranscribeRequest) -> Transcript:
     """Wait for the whole transcript; the work stops when the client hangs up."""
     info: TranscriptInfo | None = None
     finished: TranscriptFinished | None = None
     segments: list[Segment] = []
-    async with stopped_when_client_leaves(request.receive), aclosing(services.asr.transcribe(asked)) as events:
+    async with stopped_when_client_leaves(request.receive), aclosing(work.transcribe(asked)) as events:
         async for event in events:
             match event:
                 case TranscriptInfo():
                     info = event
-                    spending.use(ModelUsage(asked.model, audio_input_s=event.duration_s))
+                    work.use(ModelUsage(asked.model, audio_input_s=event.duration_s))
                 case Segment():
                     segments.append(event)
                 case TranscriptFinished():
                     finished = event
     if info is None or finished is None:
         raise EngineFailed(_NO_END)
-    _note_times(observation, finished)
+    work.note_times(finished)
     return Transcript(info, tuple(segments), finished)
 
 
-async def _events(
-    services: Services, asked: TranscribeRequest, observation: Observation, spending: Spending
-) -> AsyncGenerator[Event, None]:
+async def _events(work: _Work, asked: TranscribeRequest) -> AsyncGenerator[Event, None]:
     text = ""
     info: TranscriptInfo | None = None
     finished = False
     segments: list[Segment] = []
-    async with aclosing(services.asr.transcribe(asked)) as events:
+    async with aclosing(work.transcribe(asked)) as events:
         async for event in events:
             match event:
                 case TranscriptInfo():
                     info = event
-                    spending.use(ModelUsage(asked.model, audio_input_s=event.duration_s))
+                    work.use(ModelUsage(asked.model, audio_input_s=event.duration_s))
                 case Segment():
                     segments.append(event)
                     # The leading space of the first segment is no part of the text, see Transcript.text.
@@ -174,7 +208,7 @@ async def _events(
                         yield TextDeltaEvent(delta=delta, logprobs=tokens).model_dump(exclude_none=True)
                 case TranscriptFinished():
                     finished = True
-                    _note_times(observation, event)
+                    work.note_times(event)
     if info is None or not finished:
         raise EngineFailed(_NO_END)
     yield TextDoneEvent(
@@ -183,11 +217,6 @@ async def _events(
         logprobs=logprobs(segments) if asked.options.logprobs else None,
         usage=token_usage(info.duration_s, segments),
     ).model_dump(exclude_none=True)
-
-
-def _note_times(observation: Observation, finished: TranscriptFinished) -> None:
-    observation.record("decode", finished.decode_s)
-    observation.record("asr", finished.transcribe_s)
 
 
 def _render(

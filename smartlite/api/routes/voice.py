@@ -39,7 +39,7 @@ from smartlite.api.spending import Spending, spending_of
 from smartlite.api.sse import Event, sse_response
 from smartlite.api.streaming import stopped_when_client_leaves
 from smartlite.auth.scopes import Scope
-from smartlite.domain.audio import EncodedAudio
+from smartlite.domain.audio import AudioFile
 from smartlite.domain.estimates import DEFAULT_ANSWER_TOKENS, DEFAULT_REPLY_CHARACTERS, most_audio_s
 from smartlite.domain.ids import new_id
 from smartlite.domain.models import ModelDirectory, ModelTask, ServedModel, resolve_voice
@@ -99,9 +99,7 @@ async def create_turn(request: Request, services: ServicesDep, observation: Obse
         check_model(request, Scope.VOICE_TURN, model_id)
     spending = spending_of(request)
     await spending.reserve(
-        ModelUsage(
-            asked.asr_model, audio_input_s=most_audio_s(form.audio.data, services.settings.max_audio_duration_s)
-        ),
+        ModelUsage(asked.asr_model, audio_input_s=most_audio_s(form.audio, services.settings.max_audio_duration_s)),
         ModelUsage(asked.llm_model, completion_tokens=DEFAULT_ANSWER_TOKENS),
         ModelUsage(asked.tts_model, characters=DEFAULT_REPLY_CHARACTERS),
     )
@@ -119,7 +117,7 @@ async def create_turn(request: Request, services: ServicesDep, observation: Obse
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
-def _turn_request(models: ModelDirectory, fields: VoiceTurnForm, audio: EncodedAudio) -> VoiceTurnRequest:
+def _turn_request(models: ModelDirectory, fields: VoiceTurnForm, audio: AudioFile) -> VoiceTurnRequest:
     tts_model = _model(models, fields.tts_model, "tts")
     return VoiceTurnRequest(
         audio=audio,

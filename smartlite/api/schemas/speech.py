@@ -4,6 +4,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, Discriminator, Field, Tag
 
+from smartlite.api.schemas.caching import Cache
 from smartlite.domain.audio import AudioFormat
 from smartlite.domain.tts import SpeechFinished
 
@@ -52,6 +53,8 @@ class SpeechRequest(BaseModel):
     stream_format: Literal["audio", "sse"] = Field(
         "audio", description="`audio` sends the file as it is made, `sse` sends it in `speech.audio.delta` events."
     )
+
+    cache: Cache = None
 
     @property
     def voice_name(self) -> str:

@@ -4,6 +4,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
+from smartlite.api.schemas.caching import Cache
 from smartlite.domain.languages import language_code
 
 ModelName = Annotated[str, Field(min_length=1, max_length=256)]
@@ -89,6 +90,7 @@ class _RecognitionForm(BaseModel):
         "`auto` leaves what is not named to the server. `preprocessing[]` and a list with commas are taken too.",
         examples=[["loudness", "denoise"]],
     )
+    cache: Cache = None
     max_line_length: Annotated[int, Field(ge=8, le=200)] | None = Field(
         None, description="Extension, srt and vtt: longest line, in characters. Naming any limit re-cuts the captions."
     )

@@ -30,19 +30,21 @@ class Wanted:
     """What its replicas want of GPUs."""
 
 
-def check_config(path: Path, catalog: Catalog) -> tuple[Finding, Wanted]:
+def check_config(path: Path, catalog: Catalog, settings: Settings) -> tuple[Finding, Wanted]:
     """Read the configuration as ``smartlite serve`` does.
 
     Returns:
         What was found, and what it asks for; where it cannot be read, the catalog's default set stands for it.
     """
     from graphs.config import platform_plan, read_serve_config  # noqa: PLC0415 - it imports Ray, which takes a second
+    from graphs.scaling import check_scaling  # noqa: PLC0415 - likewise
 
     default = Wanted(
         tuple(entry.id for entry in catalog.default), tuple({entry.engine: None for entry in catalog.default})
     )
     try:
         document = read_serve_config(path, catalog)
+        check_scaling(document, settings)
         plan = platform_plan(document, catalog)
     except ConfigurationError as error:
         if path.exists():

@@ -68,6 +68,9 @@ def check_edge(settings: Settings) -> Iterator[Finding]:
 
 def _tell_stage(item: tuple[str, Any]) -> str:
     name, stage = item
+    state = stage.get("state")
+    if state in {"asleep", "waking"}:
+        return f"{name} {state}"
     return f"{name} {stage.get('replicas_ready', '?')}/{stage.get('replicas_wanted', '?')}"
 
 

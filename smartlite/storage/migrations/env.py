@@ -20,6 +20,7 @@ from smartlite.storage import (  # noqa: F401 - whoever is imported is compared
     pipelines_tables,
     prompts_tables,
     quotas_tables,
+    results_tables,
     runs_tables,
     step_outputs_tables,
     webhooks_tables,

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
 from smartlite.api.middleware.headers import HeadersMiddleware
-from smartlite.api.middleware.observation import ObservationMiddleware
+from smartlite.api.middleware.observation import AccessLog, ObservationMiddleware
 from smartlite.api.observation import Observation, ObservationDep
 
 
@@ -115,7 +115,7 @@ async def ask(paths: list[str], lines_per_second: float) -> None:
         await send({"type": "http.response.start", "status": status, "headers": []})
         await send({"type": "http.response.body"})
 
-    app = ObservationMiddleware(answer, (), frozenset(), lines_per_second)
+    app = ObservationMiddleware(answer, AccessLog((), frozenset(), lines_per_second))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
         for path in paths:
             await client.get(path)

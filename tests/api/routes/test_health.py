@@ -74,6 +74,17 @@ async def test_readyz_is_a_503_that_names_what_is_not_ready(services: Services, 
     assert "asr" not in body["error"]["message"]
 
 
+@pytest.mark.parametrize("state", ["asleep", "waking"])
+async def test_a_stage_that_sleeps_or_wakes_leaves_the_platform_ready(services: Services, state: str) -> None:
+    status = FixedStatus(
+        StageStatus("asr", "ready", "", 1, 1),
+        StageStatus("llm", state, "the next request starts a replica", 0, 0, may_sleep=True),  # type: ignore[arg-type]
+    )
+    async with client_of(dataclasses.replace(services, status=status)) as client:
+        answer = await client.get("/readyz")
+    assert (answer.status_code, answer.json()["stages"]["llm"]["state"]) == (200, state)
+
+
 async def test_readyz_is_not_ready_before_any_stage_is_known(services: Services) -> None:
     async with client_of(dataclasses.replace(services, status=FixedStatus())) as client:
         assert (await client.get("/readyz")).status_code == 503

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from benchmarks.clips import wav
 from smartlite.api.services import Services
 from smartlite.domain.pipelines import RunState
 from tests.api.pipelined import Kitchen, a_kitchen
@@ -99,6 +100,15 @@ async def test_a_recording_goes_in_as_a_form_and_comes_back_with_speech(kitchen:
         assert bytes_of.headers["x-content-type-options"] == "nosniff"
         assert len(bytes_of.content) == media["size_bytes"]
     assert (await kitchen.ask("ana", "GET", said["url"].removeprefix("/v1"))).status_code == 404
+
+
+async def test_a_large_file_goes_in_whole_and_comes_back_so(kitchen: Kitchen) -> None:
+    recording = wav(bytes(9_600_000), 16_000)
+    run = (await upload(kitchen, "zoe", "captions", files={"media": ("a.wav", recording)})).json()
+    media = run["inputs"]["media"]["$media"]
+    found = await kitchen.ask("zoe", "GET", media["url"].removeprefix("/v1"))
+    assert (run["state"], media["size_bytes"]) == ("succeeded", len(recording))
+    assert found.content == recording
 
 
 async def test_media_of_one_run_are_the_input_of_another_of_the_same_user_only(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from smartlite.domain.models import ModelFiles
+from smartlite.domain.sentences import split_sentences
 from smartlite.domain.tts import SpokenSentence, SynthesizeOptions
 from smartlite.engines.onnx_vits import OnnxVITS, OnnxVITSOptions
 from smartlite.engines.waveform import PEAK
@@ -228,3 +229,22 @@ def test_a_device_that_is_not_there_is_a_configuration_error(start: Callable[...
         pytest.skip("onnxruntime has CUDA here")
     with pytest.raises(ConfigurationError, match="CUDA"):
         start(options={"device": "cuda"})
+
+
+@pytest.mark.parametrize("parallel", [1, 2])
+async def test_sentences_spoken_one_by_one_are_those_of_the_whole_text(
+    start: Callable[..., OnnxVITS], parallel: int
+) -> None:
+    """What lets replicas share a text; long sentences come in parts all the same."""
+    engine = start(options={"parallel": parallel, "max_phonemes": 50})
+    text = (
+        "Hello there. One, two, three, four, five, six, seven, eight, nine, ten, eleven, twelve, thirteen! Is it you?"
+    )
+
+    whole = await speak(engine, text)
+    apart = [part for sentence in split_sentences(text) for part in await speak(engine, sentence)]
+
+    assert len(whole) > 3
+    assert [each.text for each in apart] == [each.text for each in whole]
+    assert [each.input_tokens for each in apart] == [each.input_tokens for each in whole]
+    assert all(np.array_equal(one.audio.samples, other.audio.samples) for one, other in zip(apart, whole, strict=True))

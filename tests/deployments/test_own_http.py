@@ -1,22 +1,50 @@
-"""A real uvicorn over an app that pauses between head and body: what the client gets first."""
+"""A real uvicorn with our classes over an app that pauses between head and body: what the client gets first."""
 
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import pytest
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+from uvicorn.protocols.http import httptools_impl
 
-from deployments.answer_head import send_head_with_body
+from deployments.own_http import Cycle, Protocol, direct
 
 pytestmark = [pytest.mark.integration, pytest.mark.enable_socket]
+
+
+class Books:
+    """Stands in for what Serve is told."""
+
+    def __init__(self) -> None:
+        self.under_way = 0
+        self.ended: list[tuple[str, str, int]] = []
+
+    def begin(self) -> float:
+        self.under_way += 1
+        return 0.0
+
+    def end(self, method: str, route: str, status: int, _began_s: float) -> None:
+        self.under_way -= 1
+        self.ended.append((method, route, status))
+
+
+cancelled = asyncio.Event()
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
     path = scope["path"]
     length = [] if path == "/stream" else [(b"content-length", b"5")]
+    if path == "/split":
+        length.append((b"x-said", b"a\r\nset-cookie: b"))
+    if path == "/hangs":
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
     await send({"type": "http.response.start", "status": 200, "headers": length})
     await asyncio.sleep(0.05)  # a head that is sent alone arrives alone
     if path == "/fails":
@@ -29,13 +57,23 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.body", "body": b"hello"})
 
 
+async def serves(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
+    await send({"type": "http.response.body", "body": b"serve"})
+
+
 @pytest.fixture
-async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
-    """Of a server whose process has been changed; the change is undone at the end."""
-    monkeypatch.setattr(RequestResponseCycle, "send", RequestResponseCycle.send)
-    send_head_with_body()
+def books() -> Books:
+    return Books()
+
+
+@pytest.fixture
+async def port(books: Books, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
+    monkeypatch.setattr(httptools_impl, "RequestResponseCycle", Cycle)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, http="httptools", lifespan="off", log_config=None))
+        protocol: Any = partial(Protocol, books)
+        config = uvicorn.Config(direct(app, serves), http=protocol, lifespan="off", log_config=None)
+        server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         async with asyncio.timeout(10):
             while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
@@ -89,3 +127,32 @@ async def test_a_client_that_leaves_before_the_body_harms_nobody(port: int) -> N
     writer.close()
     await writer.wait_closed()
     assert (await ask(port, "/"))[0].endswith(b"hello")
+
+
+async def test_a_client_that_hangs_up_ends_the_work_on_its_request(port: int, books: Books) -> None:
+    cancelled.clear()
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /hangs HTTP/1.1\r\nHost: a\r\n\r\n")
+    await writer.drain()
+    async with asyncio.timeout(10):
+        while not books.under_way:  # noqa: ASYNC110 - the request tells nobody else that it has begun
+            await asyncio.sleep(0.01)
+    writer.close()
+    async with asyncio.timeout(10):
+        await cancelled.wait()
+        while books.under_way:  # noqa: ASYNC110 - likewise
+            await asyncio.sleep(0.01)
+
+
+async def test_what_belongs_to_serve_is_answered_by_serve(port: int) -> None:
+    assert (await ask(port, "/-/healthz"))[0].endswith(b"serve")
+
+
+async def test_a_header_that_would_split_the_answer_is_not_sent(port: int) -> None:
+    assert b"set-cookie" not in (await ask(port, "/split"))[0]
+
+
+async def test_every_request_is_entered_in_the_books(port: int, books: Books) -> None:
+    await ask(port, "/", "/fails")
+    assert books.ended == [("GET", "", 200), ("GET", "", 500)]
+    assert books.under_way == 0

@@ -27,6 +27,8 @@ from smartlite.domain.tts import SpeakRequest, SpeechEvent
 from smartlite.errors import ModelNotFound
 from smartlite.spool import SpooledAudio
 
+_FEW: Final = 64
+"""Messages or texts of a request that goes with others."""
 _SHORT_TEXT_CHARACTERS: Final = 200
 """Speech of a text up to so long goes with others: the gateway may hold all of it, 1 MB as samples."""
 
@@ -45,7 +47,6 @@ class Route:
 
 def open_stages(handles: Mapping[str, DeploymentHandle], settings: Settings) -> dict[str, RemoteStage]:
     """The deployments behind handles, by name."""
-    waits = (settings.first_event_timeout_s, settings.next_event_timeout_s)
     waits = (settings.first_event_timeout_s, settings.next_event_timeout_s)
     applications = {handle.app_name for handle in handles.values()}
     waking = {each: Waking(Presence(each), settings.model_load_timeout_s) for each in applications}
@@ -118,7 +119,9 @@ class RemoteLLM(RemoteModels):
     def chat(self, request: ChatRequest) -> AsyncGenerator[ChatEvent, None]:
         """See LLMStage."""
         size_bytes = sum(len(message.content) * 4 for message in request.messages)
-        return self.stream(request.model, "chat", request, size_bytes, is_small=request.is_whole)
+        is_plain = not request.options.tools and request.options.json_schema is None
+        is_small = request.is_whole and is_plain and len(request.messages) <= _FEW
+        return self.stream(request.model, "chat", request, size_bytes, is_small)
 
 
 class RemoteEmbedding(RemoteModels):
@@ -127,7 +130,7 @@ class RemoteEmbedding(RemoteModels):
     def embed(self, request: EmbedRequest) -> AsyncGenerator[EmbeddingEvent, None]:
         """See EmbeddingStage."""
         size_bytes = sum(len(text) * 4 for text in request.texts)
-        return self.stream(request.model, "embed", request, size_bytes, is_small=True)
+        return self.stream(request.model, "embed", request, size_bytes, is_small=len(request.texts) <= _FEW)
 
 
 class RemoteTTS(RemoteModels):

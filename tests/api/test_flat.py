@@ -39,3 +39,19 @@ def test_a_flat_route_may_not_depend_on_what_nobody_would_ask() -> None:
 
     with pytest.raises(TypeError, match="/thing"):
         flat_routes({"": (router,)})
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "code"),
+    [
+        ("/v1/embeddings", {"model": "none", "input": "a"}, 404, "model_not_found"),
+        ("/v1/chat/completions", {"model": "fake-llm", "messages": []}, 400, "invalid_value"),
+        ("/v1/audio/speech", {"model": "fake-tts", "input": " "}, 400, "missing_required_parameter"),
+    ],
+)
+async def test_an_error_of_a_flat_route_is_answered_as_every_error(
+    client: httpx.AsyncClient, path: str, body: dict[str, object], status: int, code: str
+) -> None:
+    answer = await client.post(path, json=body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    assert answer.headers["x-request-id"]

@@ -99,7 +99,7 @@ async def create_response(request: Request, services: ServicesDep, observation: 
     options = await asyncio.to_thread(read_options, body)
     spending = spending_of(request)
     turn = turn_of(services, found, model, options.max_tokens, spending.use) if found else None
-    asked = Asking(model.id, options, hearing, turn=turn, frame=framing.frame)
+    asked = Asking(model.id, options, hearing, turn=turn, frame=framing.frame, is_whole=not body.stream)
     answer = ResponseAnswer(body)
     await asked.reserve(spending, services.settings.max_audio_duration_s)
     events = asked.events(services.llm, observation, spending)

@@ -53,6 +53,19 @@ async def test_usage_has_the_details_of_the_stage(services: Services) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("path", "body"), [(PATH, {"messages": MESSAGES}), ("/v1/responses", {"input": "one two three"})]
+)
+@pytest.mark.parametrize("stream", [True, False])
+async def test_the_stage_is_told_whether_anybody_looks_at_an_answer_before_its_end(
+    services: Services, path: str, body: dict[str, Any], stream: bool
+) -> None:
+    llm = ScriptedLLM(TextDelta("Hi"), DONE)
+    async with client_of(services, llm) as client:
+        await client.post(path, json={"model": "fake-llm", **body, "stream": stream})
+    assert [asked.is_whole for asked in llm.asked] == [not stream]
+
+
 async def test_a_stream_joins_to_the_same_answer_and_ends_with_usage(openai_client: AsyncOpenAI) -> None:
     stream = await openai_client.chat.completions.create(
         model="gpt-4o-mini", messages=MESSAGES, stream=True, stream_options={"include_usage": True}

@@ -22,6 +22,7 @@ from uvicorn.protocols.http import httptools_impl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from deployments.serve_books import ServeBooks
+from smartlite.api.streaming import CLIENT_LEFT
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -134,6 +135,7 @@ class Protocol(HttpToolsProtocol):
         self._books = books
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        cycle.scope[CLIENT_LEFT] = False
         cycle.task = task = self.loop.create_task(self._answer(cycle, app))
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
@@ -151,6 +153,7 @@ class Protocol(HttpToolsProtocol):
         super().connection_lost(exc)
         cycle: Any = self.cycle
         if cycle is not None and not cycle.response_complete and cycle.task is not None:
+            cycle.scope[CLIENT_LEFT] = True
             cycle.task.cancel()
 
 

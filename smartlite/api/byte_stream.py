@@ -32,7 +32,7 @@ async def byte_response(request: Request, chunks: AsyncGenerator[bytes, None], m
         SmartLiteError: Raised by ``chunks`` before its first chunk.
         ClientDisconnect: The client left before the first chunk.
     """
-    async with stopped_when_client_leaves(request.receive):
+    async with stopped_when_client_leaves(request.scope, request.receive):
         peeked = await peek(chunks)
     return _ByteStream(peeked, media_type, observe(request))
 
@@ -49,7 +49,7 @@ class _ByteStream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with aclosing(self._chunks):
             try:
-                async with stopped_when_client_leaves(receive):
+                async with stopped_when_client_leaves(scope, receive):
                     await self._send_all(send)
             except (ClientDisconnect, OSError):
                 self._observation.client_gone = True

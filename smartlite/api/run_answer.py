@@ -42,7 +42,7 @@ async def answer_with(request: Request, runs: Runs, run: Run) -> Response:
     """The run once it has ended, 200, or as it is when the client has waited enough, 202; it goes on either way."""
     preference = preference_of(request)
     if preference.wait_s:
-        async with stopped_when_client_leaves(request.receive):
+        async with stopped_when_client_leaves(request.scope, request.receive):
             run = await runs.wait(run.id, preference.wait_s)
         found = waterfall_of(run, await runs.steps(run.id), await runs.attempts(run.id))
         observation = observe(request)

@@ -59,7 +59,7 @@ async def sse_response(
     """
     if kept_probe(request.scope) is not None:
         raise UnsupportedParameter("What is answered later is no stream: send no 'Prefer: respond-async'.", "stream")
-    async with stopped_when_client_leaves(request.receive):
+    async with stopped_when_client_leaves(request.scope, request.receive):
         peeked = await peek(events)
     return _EventStream(peeked, observe(request), done, named, ping_interval_s)
 
@@ -83,7 +83,7 @@ class _EventStream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with aclosing(self._events):
             try:
-                async with stopped_when_client_leaves(receive):
+                async with stopped_when_client_leaves(scope, receive):
                     await self._send_all(send)
             except ClientDisconnect:
                 self._observation.client_gone = True

@@ -9,10 +9,12 @@ from contextlib import asynccontextmanager
 from typing import Final, Generic, Self, TypeVar
 
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive
+from starlette.types import Receive, Scope
 
 T = TypeVar("T")
 
+CLIENT_LEFT: Final = "smartlite.client_left"
+"""In a scope: whether the server has cancelled the request's task because its client left; absent where it does not."""
 _CLOSE_TIMEOUT_S: Final = 1.0
 
 
@@ -56,19 +58,29 @@ async def peek(source: AsyncGenerator[T, None]) -> Peeked[T]:
 
 
 @asynccontextmanager
-async def stopped_when_client_leaves(receive: Receive) -> AsyncIterator[None]:
+async def stopped_when_client_leaves(scope: Scope, receive: Receive) -> AsyncIterator[None]:
     """Cancel the work in the block as soon as the client hangs up.
 
-    The block stays in the caller's task, so task groups and timeouts inside generators keep their task.
+    The block stays in the caller's task, so task groups and timeouts inside generators keep their task. Where the
+    server cancels the task itself (``CLIENT_LEFT`` is in the scope), nobody has to watch.
 
     Args:
-        receive: ASGI's, after the body was read: its next message is ``http.disconnect``.
+        scope: ASGI's.
+        receive: Likewise, after the body was read: its next message is ``http.disconnect``.
 
     Raises:
         ClientDisconnect: The client left and the work was cancelled; rendered as 499, which nobody reads.
     """
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - a coroutine runs in a task
+    if CLIENT_LEFT in scope:
+        try:
+            yield
+        except asyncio.CancelledError:
+            if scope[CLIENT_LEFT] and not task.uncancel():
+                raise ClientDisconnect from None
+            raise
+        return
     client_left = False
 
     async def watch() -> None:

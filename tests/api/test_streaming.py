@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import Any
 
 import pytest
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
-from smartlite.api.streaming import peek, stopped_when_client_leaves
+from smartlite.api.streaming import CLIENT_LEFT, peek, stopped_when_client_leaves
 from smartlite.errors import ReplicaLost
 
 
@@ -72,7 +73,7 @@ async def test_work_is_cancelled_when_the_client_leaves() -> None:
     cancelled = asyncio.Event()
 
     async def work() -> None:
-        async with stopped_when_client_leaves(gone):
+        async with stopped_when_client_leaves({}, gone):
             try:
                 await asyncio.Event().wait()
             finally:
@@ -85,14 +86,14 @@ async def test_work_is_cancelled_when_the_client_leaves() -> None:
 
 
 async def test_work_that_ends_first_is_left_alone() -> None:
-    async with stopped_when_client_leaves(never):
+    async with stopped_when_client_leaves({}, never):
         await asyncio.sleep(0)
     assert len(asyncio.all_tasks()) == 1
 
 
 async def test_an_error_of_the_work_passes_through() -> None:
     with pytest.raises(ReplicaLost):
-        async with stopped_when_client_leaves(never):
+        async with stopped_when_client_leaves({}, never):
             raise ReplicaLost("gone")
 
 
@@ -100,7 +101,7 @@ async def test_cancellation_from_outside_stays_a_cancellation() -> None:
     started = asyncio.Event()
 
     async def work() -> None:
-        async with stopped_when_client_leaves(never):
+        async with stopped_when_client_leaves({}, never):
             started.set()
             await asyncio.Event().wait()
 
@@ -118,7 +119,40 @@ async def test_a_body_that_still_arrives_is_no_hang_up() -> None:
     async def receive() -> Message:
         return messages.pop() if messages else await never()
 
-    async with stopped_when_client_leaves(receive):
+    async with stopped_when_client_leaves({}, receive):
         for _ in range(3):
             await asyncio.sleep(0)
     assert not messages
+
+
+async def test_where_the_server_cancels_nobody_watches_and_it_is_the_client_that_left() -> None:
+    started = asyncio.Event()
+    scope: dict[str, Any] = {CLIENT_LEFT: False}
+
+    async def work() -> None:
+        async with stopped_when_client_leaves(scope, never):
+            started.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(work())
+    await started.wait()
+    assert asyncio.all_tasks() == {asyncio.current_task(), task}
+    scope[CLIENT_LEFT] = True
+    task.cancel()
+    with pytest.raises(ClientDisconnect):
+        await task
+
+
+async def test_where_the_server_cancels_another_cancellation_stays_one() -> None:
+    started = asyncio.Event()
+
+    async def work() -> None:
+        async with stopped_when_client_leaves({CLIENT_LEFT: False}, never):
+            started.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(work())
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task

@@ -64,7 +64,7 @@ class DeferralMiddleware:
             return
         request = AcceptedRequest("POST", scope["path"], _content_type(scope), await kept.whole())
         run = await self._requests.submit(request, caller_of(principal))
-        response = await self._answer(run, preference, receive)
+        response = await self._answer(run, preference, scope, receive)
         await response(scope, receive, send)
 
     async def _is_good(self, scope: Scope, kept: "_Kept", send: Send) -> bool:
@@ -83,9 +83,9 @@ class DeferralMiddleware:
         observe_scope(scope).error_code = None if probe.is_reached else observe_scope(scope).error_code
         return probe.is_reached
 
-    async def _answer(self, run: Run, preference: Preference, receive: Receive) -> Response:
+    async def _answer(self, run: Run, preference: Preference, scope: Scope, receive: Receive) -> Response:
         if preference.wait_s:
-            async with stopped_when_client_leaves(receive):
+            async with stopped_when_client_leaves(scope, receive):
                 run = await self._requests.wait(run.id, preference.wait_s)
             kept = await self._requests.answer(run) if run.state in ENDED else None
             if kept is not None:

@@ -142,7 +142,7 @@ async def create_chat_completion(request: Request, services: ServicesDep) -> Res
         heard = speaker.alongside(events) if speaker else events
         chunks = completion.chunks(heard, asked.count, include_usage=include_usage)
         return await sse_response(request, chunks, done=True)
-    async with stopped_when_client_leaves(request.receive):
+    async with stopped_when_client_leaves(request.scope, request.receive):
         answers = await gather(events, asked.count)
         speech = b""
         if speaker is not None and body.audio is not None:

@@ -58,7 +58,7 @@ async def create_embeddings(request: Request, services: ServicesDep) -> Response
     await spending.reserve(ModelUsage(model.id, prompt_tokens=count / CHARACTERS_PER_TOKEN))
     observation = observe(request)
     began_s = observation.elapsed_s
-    async with stopped_when_client_leaves(request.receive):
+    async with stopped_when_client_leaves(request.scope, request.receive):
         answer = await _answer(services.embedding, EmbedRequest(model.id, texts), body)
     spending.use(ModelUsage(model.id, prompt_tokens=answer["usage"]["total_tokens"]))
     observation.record("embedding", observation.elapsed_s - began_s)

@@ -105,7 +105,7 @@ async def create_response(request: Request, services: ServicesDep, observation: 
     events = asked.events(services.llm, observation, spending)
     if body.stream:
         return await sse_response(request, _told(answer, events, observation), named=True)
-    async with stopped_when_client_leaves(request.receive), aclosing(events):
+    async with stopped_when_client_leaves(request.scope, request.receive), aclosing(events):
         async for _, event in events:
             answer.add(event)
     answer.check_ended()

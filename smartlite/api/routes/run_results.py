@@ -57,7 +57,7 @@ async def retrieve_result(
         raise NotFound("This run is one of a pipeline: its outputs are in the run itself.", "run_id")
     preference = preference_of(request)
     if preference.wait_s and run.state not in ENDED:
-        async with stopped_when_client_leaves(request.receive):
+        async with stopped_when_client_leaves(request.scope, request.receive):
             run = await runs.wait(run.id, preference.wait_s)
     if run.state not in ENDED:
         headers = {"retry-after": str(_AGAIN_S), **preference.applied}

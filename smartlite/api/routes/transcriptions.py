@@ -171,7 +171,7 @@ async def _transcribe(request: Request, work: _Work, asked: TranscribeRequest) -
     info: TranscriptInfo | None = None
     finished: TranscriptFinished | None = None
     segments: list[Segment] = []
-    async with stopped_when_client_leaves(request.receive), aclosing(work.transcribe(asked)) as events:
+    async with stopped_when_client_leaves(request.scope, request.receive), aclosing(work.transcribe(asked)) as events:
         async for event in events:
             match event:
                 case TranscriptInfo():

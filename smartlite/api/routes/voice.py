@@ -111,7 +111,7 @@ async def create_turn(request: Request, services: ServicesDep, observation: Obse
     turn_id = new_id("turn")
     if fields.stream:
         return await sse_response(request, _events(stage, asked, turn_id, observation, spending))
-    async with stopped_when_client_leaves(request.receive):
+    async with stopped_when_client_leaves(request.scope, request.receive):
         answer = await _run(stage, asked, turn_id, spending)
     _record(observation, answer.timings)
     return Response(answer.model_dump_json(), media_type="application/json")

@@ -8,6 +8,7 @@ import dataclasses
 import json
 import logging
 from collections.abc import AsyncGenerator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any, Final, Literal
 
 import numpy as np
@@ -67,7 +68,7 @@ class FasterWhisper:
         return self._workers
 
     def start(self) -> None:
-        """Load the model and recognise a second of noise, so that the first request waits for nothing.
+        """Load the model and recognise a second of noise by every worker, so that no first request waits for anything.
 
         Raises:
             ConfigurationError: The library is missing, the folder is not a Whisper model in CTranslate2's format, or
@@ -88,7 +89,8 @@ class FasterWhisper:
         for device in self._devices(ctranslate2):
             try:
                 self._model = self._load(WhisperModel, device)
-                self._warm_up(Recording(self._model))
+                with ThreadPoolExecutor(self._workers) as warming:
+                    list(warming.map(self._warm_up, [Recording(self._model) for _ in range(self._workers)]))
                 break
             except LIBRARY_ERRORS as error:
                 self._model = None

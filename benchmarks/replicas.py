@@ -38,6 +38,7 @@ _FASTER_GOAL: Final = Goal("at least", 1.5)
 _FIRST_PORT: Final = 34_000
 _READY_S: Final = 120.0
 _POLL_S: Final = 0.5
+_AHEAD: Final = 2
 _LOOK_ROUND_S: Final = 8.0
 """Replicas look every five seconds how many they are, at a health check."""
 
@@ -65,7 +66,12 @@ def speech_rows(config: Path, runs: int) -> list[Row]:
 def only_speech(document: dict[str, Any], replicas: int) -> dict[str, Any]:
     """The configuration with so many TTS replicas of a thread each; the other stages compute nothing."""
     changed = with_setting(
-        document, (("deployments.tts.num_replicas", replicas), ("args.tts.models.0.options.threads", 1))
+        document,
+        (
+            ("deployments.tts.num_replicas", replicas),
+            ("args.tts.models.0.options.threads", 1),
+            ("args.tts.sentences_ahead", _AHEAD),
+        ),
     )
     application, fakes = changed["applications"][0], fake_configuration()["applications"][0]["args"]
     application["args"] = {"tts": application["args"]["tts"], "asr": fakes["asr"], "llm": fakes["llm"]}

@@ -28,7 +28,7 @@ _MOST_ELSEWHERE: Final = 16
 """Sentences of one text that all other replicas together have at once: that many are kept for its reader."""
 _TAKE_TIMEOUT_S: Final = 1.0
 """Longest wait for another replica to take a sentence, which it does before it works."""
-_SENTENCE_TIMEOUT_S: Final = 30.0
+_SENTENCE_TIMEOUT_S: Final = 10.0
 """Longest wait for it to be spoken there."""
 
 

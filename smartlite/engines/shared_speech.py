@@ -13,13 +13,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from smartlite.domain.tts import SpokenSentence
-from smartlite.errors import SmartLiteError, TextEmpty
+from smartlite.errors import DeadlineExceeded, SmartLiteError, TextEmpty
 
 Speak = Callable[[str], AsyncGenerator[SpokenSentence, None]]
 """Speaks a sentence; raises TextEmpty where it holds nothing to say, and SmartLiteError otherwise."""
 
 _PAUSES_S: Final = (0.05, 1.0)
 """First and longest pause before another place is asked again that refused or failed."""
+
+
+_LATE_S: Final = 10.0
+"""Longest wait for a sentence that another place speaks; then it is spoken here."""
+_CLOSE_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +165,7 @@ async def _work_elsewhere(board: _Board, speak: Speak) -> None:
     while (index := await board.take(is_here=False)) is not None:
         parts: list[SpokenSentence] = []
         try:
-            async with aclosing(speak(board.sentences[index])) as spoken:
-                async for part in spoken:
-                    parts.append(part)
+            parts = await _collect(speak, board.sentences[index])
         except TextEmpty as error:
             board.nothing_said = error
         except SmartLiteError:
@@ -174,6 +177,31 @@ async def _work_elsewhere(board: _Board, speak: Speak) -> None:
         for part in parts:
             board.put(index, part)
         board.finish(index)
+
+
+async def _collect(speak: Speak, sentence: str) -> list[SpokenSentence]:
+    """What another place makes of a sentence, if it is not late; nobody waits for the end of what was given up.
+
+    Raises:
+        DeadlineExceeded: 504, it is late.
+        SmartLiteError: As the place.
+    """
+
+    async def work() -> list[SpokenSentence]:
+        async with aclosing(speak(sentence)) as spoken:
+            return [part async for part in spoken]
+
+    working = asyncio.create_task(work())
+    try:
+        done, _ = await asyncio.wait({working}, timeout=_LATE_S)
+    except asyncio.CancelledError:
+        working.cancel()
+        await asyncio.wait({working}, timeout=_CLOSE_S)
+        raise
+    if not done:
+        working.cancel()
+        raise DeadlineExceeded("Another place is late with a sentence.")
+    return working.result()
 
 
 async def _guard(work: Coroutine[None, None, None], board: _Board) -> None:

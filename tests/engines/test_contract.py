@@ -277,3 +277,22 @@ def test_the_registry_loads_no_library() -> None:
     code = f"import sys, smartlite.engines.registry; print([name for name in {heavy} if name in sys.modules])"
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60).stdout
     assert loaded.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "at_once"),
+    [
+        ("fake", {}, 1),
+        ("onnx_vits", {}, 1),
+        ("onnx_vits", {"parallel": 3}, 3),
+        ("kokoro", {"parallel": 2}, 2),
+        ("coqui", {}, 1),
+        ("espeak", {}, 2),
+        ("openai_upstream", {"base_url": "http://127.0.0.1:9/v1"}, 0),
+    ],
+)
+def test_an_engine_says_how_many_sentences_of_a_text_it_speaks_at_once(
+    name: str, written: dict[str, object], at_once: int
+) -> None:
+    """0: it takes a text whole, so nobody may share it out."""
+    assert parse_options("tts", name, written).sentences_at_once == at_once

@@ -38,7 +38,7 @@ _READY_S: Final = 60.0
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 _NOTES: Final = (
     "A load is `alone` (one caller), `closed` (callers that send again once they are answered), `open` (a fixed rate "
-    "of arrivals, whatever becomes of them) or `overload` (three times what the closed loop got). Latencies are those "
+    "of arrivals, whatever becomes of them) or `overload` (more than the closed loop got). Latencies are those "
     "of the requests that succeeded and count from the time a request was due. Where `client late` is above a few "
     "milliseconds, the client was at its end and not the server. Figures are medians of the runs, with the smallest "
     "and the largest.",

@@ -32,6 +32,7 @@ class WaitingProgram:
         self._executor = executor
         self._lock = threading.Lock()
         self._waiting: subprocess.Popen[bytes] | None = None
+        self._is_starting = False
         self._is_closed = False
 
     async def run(self, data: bytes, timeout_s: float) -> bytes:
@@ -83,7 +84,18 @@ class WaitingProgram:
 
     def _start(self) -> None:
         with self._lock:
-            if self._is_closed or self._waiting is not None:
+            if self._is_closed or self._is_starting or self._waiting is not None:
                 return
+            self._is_starting = True
+        process = None
+        try:
             with suppress(EngineFailed):  # the next run tries again and tells
-                self._waiting = start_process(self._command)
+                process = start_process(self._command)  # without the lock, which runs take
+        finally:
+            with self._lock:
+                self._is_starting = False
+                if not self._is_closed:
+                    self._waiting, process = process, None
+        if process is not None:
+            process.kill()
+            process.communicate()

@@ -17,7 +17,7 @@ SLEEPER = (sys.executable, "-c", "import sys, time; sys.stdin.read(); time.sleep
 
 @pytest.fixture
 def executor() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(2) as executor:
+    with ThreadPoolExecutor(1) as executor:
         yield executor
 
 
@@ -43,7 +43,7 @@ async def test_a_run_takes_the_process_that_waits(echo: WaitingProgram) -> None:
     assert await waiting_pid(echo) != pid
 
 
-async def test_runs_at_the_same_time_have_processes_of_their_own(echo: WaitingProgram) -> None:
+async def test_every_run_has_a_process_of_its_own(echo: WaitingProgram) -> None:
     said = await asyncio.gather(*(echo.run(str(number).encode(), 20) for number in range(4)))
     assert [each.split()[1] for each in said] == [b"0", b"1", b"2", b"3"]
     assert len({each.split()[0] for each in said}) == 4

@@ -20,20 +20,8 @@ class ChildProcess:
         self._killed = False
         self._process: subprocess.Popen[bytes] | None = None
 
-    def run(
-        self,
-        command: Sequence[str],
-        data: bytes,
-        timeout_s: float,
-        started: "subprocess.Popen[bytes] | None" = None,
-    ) -> bytes:
+    def run(self, command: Sequence[str], data: bytes, timeout_s: float) -> bytes:
         """Start the program, give it ``data`` on standard input and wait for its standard output. Blocks.
-
-        Args:
-            command: The program and its arguments.
-            data: What it reads.
-            timeout_s: Longest time for all of it.
-            started: A process of the same command, where there is one already.
 
         Returns:
             What it wrote; whatever there is, or nothing, where it was killed.
@@ -43,11 +31,13 @@ class ChildProcess:
         """
         with self._lock:
             if self._killed:
-                if started is not None:
-                    started.kill()
-                    started.communicate()
                 return b""
-            self._process = started or start_process(command)
+            try:
+                self._process = subprocess.Popen(
+                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+                )
+            except OSError as error:
+                raise EngineFailed(f"{command[0]} could not be started: {error.strerror}.") from error
         with self._process as process:
             try:
                 output, problems = process.communicate(data, timeout=timeout_s)
@@ -59,29 +49,12 @@ class ChildProcess:
             raise EngineFailed(f"{command[0]} failed: {reason}")
         return output
 
-    @property
-    def is_killed(self) -> bool:
-        """Whether somebody asked for its end."""
-        return self._killed
-
     def kill(self) -> None:
         """End the process, or keep it from starting."""
         with self._lock:
             self._killed = True
             if self._process is not None and self._process.poll() is None:
                 self._process.kill()
-
-
-def start_process(command: Sequence[str]) -> "subprocess.Popen[bytes]":
-    """Start a program that waits for its standard input.
-
-    Raises:
-        EngineFailed: 500, it could not be started.
-    """
-    try:
-        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    except OSError as error:
-        raise EngineFailed(f"{command[0]} could not be started: {error.strerror}.") from error
 
 
 async def run_program(executor: Executor, command: Sequence[str], data: bytes, timeout_s: float) -> bytes:

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from smartlite.engines.child_process import ChildProcess
-from smartlite.engines.waiting_program import WaitingProgram
+from smartlite.engines.child_process import ChildProcess, run_program
 from smartlite.errors import ConfigurationError, EngineFailed
 
 PROGRAM: Final = "espeak-ng"
@@ -30,7 +29,7 @@ class EspeakNG:
     """One espeak-ng voice.
 
     Measured on 2 cores (espeak-ng 1.51): 18 ms a call, for one clause as for eight, nearly all of it the program's
-    start; so all clauses of a sentence travel in one call, and from the first one on a process waits for the next.
+    start; so all clauses of a sentence travel in one call.
     """
 
     def __init__(self, voice: str, timeout_s: float = 5.0, program: str = PROGRAM) -> None:
@@ -45,10 +44,6 @@ class EspeakNG:
         self._timeout_s = timeout_s
         self._program = program
         self._executor = ThreadPoolExecutor(max_workers=_CALLS_AT_ONCE, thread_name_prefix="espeak-ng")
-        # Text goes in by standard input only, so it can never be an option. SSML needs -m, which is not given.
-        command = [program, "-q", "--ipa", "-b", "1", "-v", voice, "--stdin"]
-        self._waiting = WaitingProgram(command, self._executor)
-        self._command = command
 
     def start(self) -> None:
         """Check that the program is there and knows the voice. Blocks.
@@ -95,19 +90,21 @@ class EspeakNG:
         Raises:
             EngineFailed: As ``phonemize``.
         """
-        said = _decoded(self._waiting.run_here(_encoded(clause), self._timeout_s))
-        return (self._parse(said, 1) or [""])[0]
+        return (self._parse(self._call(clause), 1) or [""])[0]
 
     def close(self) -> None:
-        """End the threads and what waits; a running call ends by itself within its limit."""
+        """End the threads; a running call ends by itself within its limit."""
         self._executor.shutdown(wait=False, cancel_futures=True)
-        self._waiting.close()
 
     async def _run(self, text: str) -> str:
-        return _decoded(await self._waiting.run(_encoded(text), self._timeout_s))
+        return _decoded(await run_program(self._executor, self._command(), _encoded(text), self._timeout_s))
 
     def _call(self, text: str) -> str:
-        return _decoded(ChildProcess().run(self._command, _encoded(text), self._timeout_s))
+        return _decoded(ChildProcess().run(self._command(), _encoded(text), self._timeout_s))
+
+    def _command(self) -> list[str]:
+        # Text goes in by standard input only, so it can never be an option. SSML needs -m, which is not given.
+        return [self._program, "-q", "--ipa", "-b", "1", "-v", self._voice, "--stdin"]
 
     def _parse(self, output: str, clauses: int) -> list[str] | None:
         lines = (line.strip() for line in output.splitlines())

@@ -192,6 +192,7 @@ async def _collect(speak: Speak, sentence: str) -> list[SpokenSentence]:
             return [part async for part in spoken]
 
     working = asyncio.create_task(work())
+    working.add_done_callback(_look_at_error)
     try:
         done, _ = await asyncio.wait({working}, timeout=_LATE_S)
     except asyncio.CancelledError:
@@ -202,6 +203,12 @@ async def _collect(speak: Speak, sentence: str) -> list[SpokenSentence]:
         working.cancel()
         raise DeadlineExceeded("Another place is late with a sentence.")
     return working.result()
+
+
+def _look_at_error(task: "asyncio.Task[list[SpokenSentence]]") -> None:
+    """Take the error of what was given up, which asyncio would report as never retrieved."""
+    if not task.cancelled():
+        task.exception()
 
 
 async def _guard(work: Coroutine[None, None, None], board: _Board) -> None:

@@ -123,7 +123,8 @@ class Drain:
         if offset is None:
             async with self._database.reading() as session:
                 offset = await ledger.offset_of(session, segment.id)
-        while lines := segment.lines(offset, BATCH):
+        # No further than it was written when this began: what comes meanwhile is for the next look.
+        while offset < segment.size_bytes and (lines := segment.lines(offset, BATCH)):
             decoded = [(line, _decoded(line, segment)) for line in lines]
             end = lines[-1].end
             try:

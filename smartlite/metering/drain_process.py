@@ -24,7 +24,7 @@ from smartlite.storage.journal import locked
 
 _LOOK_EVERY_S: Final = 2.0
 _NICENESS: Final = 5
-_BUSY: Final = 0.85
+_BUSY: Final = 0.8
 """Share of all processors' time in the last second. The history waits then: a record costs a seventh of a request."""
 _LOCK: Final = "drain.lock"
 _logger = logging.getLogger(__name__)

@@ -170,17 +170,18 @@ class TTSDeployment(EngineReplica[TTSEngine]):
         self._asked.append(asked)
         try:
             for _ in range(_TRIES):
-                came_back = False
+                answer = SentenceAnswer(is_taken=True)
+                # Read to the end: to cancel a call that came back cancels all calls of this text.
                 async with aclosing(self._peers.stream("speak_sentence", asked)) as events:
                     async for event in events:
                         if isinstance(event, SpokenSentence):
                             yield event
-                        elif event.came_back:
-                            came_back = True
-                        elif not event.is_taken:
-                            raise Overloaded("The other replica has enough to speak.")
-                if not came_back:
+                        else:
+                            answer = event
+                if answer.is_taken:
                     return
+                if not answer.came_back:
+                    raise Overloaded("The other replica has enough to speak.")
             raise Overloaded("The sentence reached no other replica.")
         except SmartLiteError:
             raise

@@ -49,6 +49,7 @@ class Peers:
         self._stage: Stage | None = None
         self._running: int | None = None
         self._counted_at = float("-inf")
+        self._counting: asyncio.Future[int] | None = None
         self._lock = asyncio.Lock()
 
     async def running(self) -> int | None:
@@ -58,13 +59,22 @@ class Peers:
         async with self._lock:
             if time.monotonic() - self._counted_at > _COUNT_AGE_S:
                 try:
-                    async with asyncio.timeout(_COUNT_TIMEOUT_S):
-                        self._running = await asyncio.to_thread(self._count)
+                    self._running = await self._ask(self._count)
                 except (TimeoutError, RayError, RayServeException) as error:
                     # What was known last still holds: replicas work on without the controller.
                     _logger.warning("the controller did not answer", extra={"reason": type(error).__name__})
                 self._counted_at = time.monotonic()
         return self._running
+
+    async def _ask(self, count: Callable[[], int]) -> int:
+        """One thread at most asks: those that a silent controller holds would be all that there are to encode audio."""
+        if self._counting is None:
+            self._counting = asyncio.ensure_future(asyncio.to_thread(count))
+        done, _ = await asyncio.wait({self._counting}, timeout=_COUNT_TIMEOUT_S)
+        if not done:
+            raise TimeoutError
+        counting, self._counting = self._counting, None
+        return counting.result()
 
     async def stream(self, method: str, request: object, size_bytes: int = 0) -> AsyncGenerator[Any, None]:
         """Yield what the method of some replica yields; closing this generator cancels the work there.

@@ -61,6 +61,8 @@ class SentenceAnswer:
     """
 
     is_taken: bool
+    came_back: bool = False
+    """Refused since this is the replica that asks; another call may reach another one."""
 
 
 @dataclass(frozen=True, slots=True)

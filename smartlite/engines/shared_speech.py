@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from smartlite.domain.tts import SpokenSentence
-from smartlite.errors import DeadlineExceeded, SmartLiteError, TextEmpty
+from smartlite.errors import DeadlineExceeded, SmartLiteError, TextEmpty, Unavailable
 
 Speak = Callable[[str], AsyncGenerator[SpokenSentence, None]]
 """Speaks a sentence; raises TextEmpty where it holds nothing to say, and SmartLiteError otherwise."""
@@ -184,6 +184,7 @@ async def _collect(speak: Speak, sentence: str) -> list[SpokenSentence]:
 
     Raises:
         DeadlineExceeded: 504, it is late.
+        Unavailable: 503, it was cancelled there.
         SmartLiteError: As the place.
     """
 
@@ -202,6 +203,9 @@ async def _collect(speak: Speak, sentence: str) -> list[SpokenSentence]:
     if not done:
         working.cancel()
         raise DeadlineExceeded("Another place is late with a sentence.")
+    if working.cancelled():
+        # By the way to the other place: taken for its caller's own end, the sentence would be nobody's.
+        raise Unavailable("Another place let a sentence go.")
     return working.result()
 
 

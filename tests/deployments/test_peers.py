@@ -1,5 +1,6 @@
 """A replica's peers: how many there are, and that a call to one passes through and ends with its caller."""
 
+import threading
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
@@ -64,3 +65,25 @@ async def test_a_controller_that_fails_leaves_the_last_number() -> None:
         raise RayServeException("gone")
 
     assert await Peers(Stage, count).running() is None
+
+
+async def test_a_controller_that_does_not_answer_is_not_asked_again_before_it_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each question holds a thread for as long as the controller likes, and encoding needs the same threads."""
+    monkeypatch.setattr("deployments.peers._COUNT_TIMEOUT_S", 0.01)
+    monkeypatch.setattr("deployments.peers._COUNT_AGE_S", 0.0)
+    answers = threading.Event()
+    asked = []
+
+    def count() -> int:
+        asked.append(1)
+        answers.wait(10)
+        return 2
+
+    peers = Peers(Stage, count)
+    assert [await peers.running() for _ in range(3)] == [None] * 3
+    assert len(asked) == 1
+    monkeypatch.setattr("deployments.peers._COUNT_TIMEOUT_S", 10.0)
+    answers.set()
+    assert await peers.running() == 2

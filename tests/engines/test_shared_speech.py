@@ -91,6 +91,17 @@ async def test_what_another_place_refuses_or_fails_at_is_spoken_here(error: Exce
     assert len(elsewhere.asked) == len(set(elsewhere.asked)) > 0
 
 
+async def test_what_is_cancelled_on_the_way_to_another_place_is_spoken_here() -> None:
+    """Serve does so to every call of a request when one that came back to its own replica is cancelled."""
+
+    async def cancelled(sentence: str) -> AsyncGenerator[SpokenSentence, None]:
+        if sentence:
+            raise asyncio.CancelledError
+        yield spoken(sentence)
+
+    assert await collect(Place(), cancelled) == SENTENCES
+
+
 async def test_nothing_waits_for_a_place_that_waits_for_this_one() -> None:
     """Two texts that are shared with each other, by places that refuse while they have a text of their own."""
     engine, own = asyncio.Lock(), {"a": 0, "b": 0}

@@ -113,9 +113,6 @@ def open_peers(first_event_timeout_s: float, next_event_timeout_s: float) -> Pee
     def open_stage() -> RemoteStage:
         # As serve.get_deployment_handle, which blocks to ask the controller whether there is such a deployment.
         handle: DeploymentHandle = DeploymentHandle(name, application)
-        # Calls of actors and not gRPC: the replica's own server already has grpc.aio in another event loop of this
-        # process, and with one in each a stream stood still for good (twice in some thirty long texts).
-        handle = handle.options(_by_reference=True)
         return RemoteStage(handle, f"{name}-peer", first_event_timeout_s, next_event_timeout_s)
 
     def count() -> int:

@@ -7,6 +7,7 @@ from typing import Final
 
 from smartlite.auth.accounts import open_accounts
 from smartlite.auth.authenticator import Authenticator
+from smartlite.auth.changes import Changes
 from smartlite.auth.found_key import FoundKey
 from smartlite.auth.identity import Identity
 from smartlite.auth.oidc.providers import load_providers
@@ -25,14 +26,22 @@ class ReplicaIdentity:
 
     def __init__(self, settings: Settings, database: Database, cipher: Cipher) -> None:
         self.identity = Identity(database)
+        self.changes = Changes(database)
         providers = load_providers(settings.oidc_providers, os.environ)
         self.accounts = open_accounts(database, issuer=settings.issuer, providers=providers, cipher=cipher)
         self.authenticator = Authenticator(
             self._find,
             find_by_token=self.accounts.check.find,
             find_memberships=self.identity.organizations.memberships,
+            changes=self.changes,
         )
+        self._looking: asyncio.Task[None] | None = None
         self._noting: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        """Start to look for changes, once the event loop runs."""
+        if self._looking is None:
+            self._looking = asyncio.create_task(self.changes.look_for_ever())
 
     async def _find(self, public_id: str) -> FoundKey | None:
         if self._noting is None:  # with the first key, since a replica is built before its event loop runs

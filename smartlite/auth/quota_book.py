@@ -1,9 +1,10 @@
-"""The limits that administrators set for whoever asks, believed for a second. Must not know who counts, nor HTTP."""
+"""The limits that administrators set, believed while nothing changes. Must not know who counts, nor HTTP."""
 
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
+from smartlite.auth.changes import UNWATCHED, Watch
 from smartlite.auth.noted import Actor, note, utc_now
 from smartlite.auth.remembered import Remembered
 from smartlite.domain.identity import Page
@@ -24,11 +25,13 @@ class QuotaBook:
     Args:
         database: Where they are.
         clock: Tells the time in UTC.
+        changes: Tells whether anything changed.
     """
 
-    def __init__(self, database: Database, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, database: Database, clock: Callable[[], datetime] = utc_now, changes: Watch = UNWATCHED) -> None:
+        self.changes = changes
         self._database = database
-        self._known = Remembered(self._find, clock)
+        self._known = Remembered(self._find, clock, changes=changes)
 
     async def of(self, principal: Principal) -> tuple[Quota, ...]:
         """Every limit that somebody is under; the same object as long as nothing was looked up anew.

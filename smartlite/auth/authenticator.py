@@ -104,16 +104,17 @@ class Answer:
     principal: Principal
     at: datetime
     until: datetime
-    """So long in any case."""
+    """So long where nobody knows whether anything changed."""
     at_most: datetime
-    """So long while nothing changes."""
+    """So long while it is known that nothing has."""
     generation: int | None
-    """Of ``Watch``: while it is the current one nothing has changed. None: something may have."""
+    """Of ``Watch``, when it was begun to find out who asks."""
 
     def holds(self, now: datetime, current: int | None) -> bool:
         """Whether it does at a time, with the generation of then."""
-        is_watched = current is not None and self.generation == current
-        return self.at <= now < (self.at_most if is_watched else self.until)
+        if current is None or self.generation is None:
+            return self.at <= now < self.until
+        return self.generation == current and self.at <= now < self.at_most
 
 
 class Authenticator:
@@ -212,8 +213,6 @@ class Authenticator:
         true_until = self._keys.true_until(key.public_id), self._acting.true_until(principal.user_id)
         if true_until[0] is not None and true_until[1] is not None:
             at_most = min(true_until[0], true_until[1])
-        else:
-            generation = None
         if (end := key.record.expires_at) is not None:
             until, at_most = min(until, end), min(at_most, end)
         return Answer(principal, at, until, at_most, generation)

@@ -26,8 +26,8 @@ TAKEN_WITHOUT_DATABASE: Final = timedelta(seconds=60)
 """So old it may be where the database cannot be asked."""
 FIND_TIMEOUT_S: Final = 2.0
 """With ``FRESH`` it bounds how long what was taken away can still be used."""
-MAX_KNOWN: Final = 50_000
-"""MEMORY"""
+MAX_KNOWN: Final = 25_000
+"""About 5 kB each, with what limits and the fast lane know of it: 125 MB. Beyond it the store is asked more often."""
 MAX_UNKNOWN: Final = 10_000
 """Ids of nothing; a memory of their own, so that inventing ids drives nothing real out."""
 MAX_FINDING: Final = 100

@@ -1,8 +1,8 @@
 """``python -m benchmarks guard --keys 10000``: what many keys in use cost beyond one. Must not know how they are known.
 
-One platform of fake engines with keys, limits and metering on; ``GET /v1/models`` with one key, and with each of many in
-turn, in alternating rounds. Every key has been used before on every replica: what a first request costs is a row of its
-own. Needs wrk.
+One platform of fake engines with keys, limits and metering on; ``GET /v1/models`` with one key, and with each of many
+in turn, in alternating rounds. Every key has been used before on every replica: what a first request costs is a row of
+its own. Needs wrk.
 """
 
 import asyncio

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -161,13 +161,13 @@ async def test_while_nothing_changes_nobody_is_looked_up_again(
 ) -> None:
     await ana.get(MODELS)
     finds: list[str] = []
-    find = api_keys.by_public_id
+    find = api_keys.by_public_ids
 
-    async def counted(session: ReadSession, public_id: str) -> HeldKey | None:
-        finds.append(public_id)
-        return await find(session, public_id)
+    async def counted(session: ReadSession, public_ids: Collection[str]) -> dict[str, HeldKey]:
+        finds.extend(public_ids)
+        return await find(session, public_ids)
 
-    monkeypatch.setattr(api_keys, "by_public_id", counted)
+    monkeypatch.setattr(api_keys, "by_public_ids", counted)
     until_s = time.monotonic() + 2 * FRESH.total_seconds()
     while time.monotonic() < until_s:
         assert (await ana.get(MODELS)).status_code == 200

@@ -1,8 +1,8 @@
 """Requests that are taken several at once, for those that follow. Must not know limits, nor who takes them.
 
-A block is taken within one minute and may be used up in the next: then a limit is exceeded by what is left of it. That
-is at most one block of each replica, ``1 / BLOCK_SHARE`` or 0.2 % of the limit, in any minute. What nobody uses is lost
-to its owner, by the same bound.
+A block is taken within one minute or day and may be used in another: then a limit is exceeded by what is left of it.
+However long it lives, a replica has one of somebody at a time: in any minute that is at most one block of each replica,
+``1 / BLOCK_SHARE`` or 0.2 % of the limit. What nobody uses is lost to its owner, by the same bound.
 """
 
 from collections.abc import Awaitable, Callable
@@ -17,7 +17,10 @@ from smartlite.auth.reservation import Reservation
 BLOCK_SHARE: Final = 500
 """Of a limit of requests, so many parts are taken at once for requests that no model works for."""
 BLOCK_LIVES_S: Final = 60.0
-"""The longest window of what blocks are taken of, as long as nothing changes."""
+"""As long as nothing changes. So old is what answers say of limits at most."""
+ROOMY_LIVES_S: Final = 300.0
+"""Likewise where half of every limit is still there, and nobody has to know exactly how much. As long as a key is believed.
+To take a block costs as much as some ten requests do out of one; ten thousand keys take one each."""
 _SHORTLY_S: Final = 1.0
 """So long it lives where nobody knows whether limits have changed."""
 _UNLIMITED: Final = 10**9
@@ -29,6 +32,7 @@ class Block:
 
     left: int
     taken_s: float
+    lives_s: float
     reservation: Reservation
     """What every request of it is answered."""
     generation: int | None
@@ -61,14 +65,14 @@ class LightBlocks:
         is_watched = current is not None and block.generation is not None
         if is_watched and block.generation != current:
             return None
-        if now_s >= block.taken_s + (BLOCK_LIVES_S if is_watched else _SHORTLY_S):
+        if now_s >= block.taken_s + (block.lives_s if is_watched else _SHORTLY_S):
             return None
         block.left -= 1
         return block.reservation
 
     def open(self, name: str, now_s: float, reservation: Reservation, generation: int | None) -> None:
         """Note that nothing limits somebody's requests: for as long as a block lives, nobody has to look again."""
-        self._blocks.put(name, Block(_UNLIMITED, now_s, reservation, generation))
+        self._blocks.put(name, Block(_UNLIMITED, now_s, ROOMY_LIVES_S, reservation, generation))
 
     async def fill(
         self,
@@ -99,6 +103,7 @@ class LightBlocks:
             self._taking.discard(name)
         if not found.answer.is_given:
             return None
-        block = Block(size - 1, now_s, Reservation(found.answer), generation)
+        lives_s = ROOMY_LIVES_S if found.answer.is_roomy else BLOCK_LIVES_S
+        block = Block(size - 1, now_s, lives_s, Reservation(found.answer), generation)
         self._blocks.put(name, block)
         return block.reservation

@@ -2,9 +2,9 @@
 
 import pytest
 
-from smartlite.auth.light_blocks import BLOCK_LIVES_S, BLOCK_SHARE, LightBlocks
+from smartlite.auth.light_blocks import BLOCK_LIVES_S, BLOCK_SHARE, ROOMY_LIVES_S, LightBlocks
 from smartlite.auth.reservation import Reservation
-from smartlite.domain.limits import Answer
+from smartlite.domain.limits import Answer, Ask, LimitKind, Standing
 from tests.auth.keyring import Clock
 from tests.auth.watched import Told
 
@@ -21,6 +21,7 @@ class Replica:
         self.blocks = LightBlocks(self.changes)
         self.taken: list[tuple[float, float]] = []
         self.used: list[float] = []
+        self.remaining = 0
 
     async def use(self) -> bool:
         """Whether one more request is let in."""
@@ -37,7 +38,8 @@ class Replica:
 
     async def _take(self, count: float) -> Reservation:
         self.taken.append((self.clock.seconds(), count))
-        return Reservation(Answer(()))
+        ask = Ask("ana", LimitKind.REQUESTS, LIMIT, count)
+        return Reservation(Answer((Standing(ask, self.remaining, 0.0, 0.0),)))
 
 
 async def test_a_block_is_used_up_within_a_minute_without_another_exchange() -> None:
@@ -52,6 +54,19 @@ async def test_a_block_ends_after_a_minute() -> None:
     replica = Replica()
     await replica.use()
     replica.clock.move(BLOCK_LIVES_S)
+    await replica.use()
+    assert len(replica.taken) == 2
+
+
+@pytest.mark.parametrize(("share", "lives_s"), [(2, ROOMY_LIVES_S), (3, BLOCK_LIVES_S)])
+async def test_where_half_of_a_limit_is_left_it_lives_longer(share: int, lives_s: float) -> None:
+    replica = Replica()
+    replica.remaining = LIMIT // share
+    await replica.use()
+    replica.clock.move(lives_s - 1)
+    await replica.use()
+    assert len(replica.taken) == 1
+    replica.clock.move(1)
     await replica.use()
     assert len(replica.taken) == 2
 

@@ -19,8 +19,8 @@ BLOCK_SHARE: Final = 500
 BLOCK_LIVES_S: Final = 60.0
 """As long as nothing changes. So old is what answers say of limits at most."""
 ROOMY_LIVES_S: Final = 300.0
-"""Likewise where half of every limit is still there, and nobody has to know exactly how much. As long as a key is believed.
-To take a block costs as much as some ten requests do out of one; ten thousand keys take one each."""
+"""Likewise where half of every limit is still there, and nobody has to know exactly how much; as long as a key is
+believed. To take a block costs as much as several requests do out of one, and each of ten thousand keys takes one."""
 _SHORTLY_S: Final = 1.0
 """So long it lives where nobody knows whether limits have changed."""
 _UNLIMITED: Final = 10**9

@@ -1,7 +1,8 @@
 """``python -m benchmarks guard``: what keys, limits and metering cost a whole route. Must not know how they work.
 
 Starts two platforms of fake engines that differ in ``SMARTLITE_AUTH`` alone, and asks both for ``GET /v1/models`` in
-turns: through the edge, over sockets, with the journal written and brought into the database meanwhile. Needs wrk.
+turns: through the edge, over sockets, with the journal written and brought into the database meanwhile. With ``--keys``
+see ``benchmarks.many_keys``. Needs wrk.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks import many_keys
 from benchmarks.gateway import parse_wrk
 from benchmarks.machine import describe_run
 from benchmarks.measure import Goal, Sample, markdown_table, ratio_row, value_row
@@ -28,7 +30,12 @@ def main(arguments: list[str]) -> int:
     """Measure and print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks guard", description=__doc__)
     parser.add_argument("--runs", type=int, default=5, help="rounds")
+    parser.add_argument("--keys", type=int, default=0, help="hold so many keys in use against one instead")
     parsed = parser.parse_args(arguments)
+    if parsed.keys:
+        heading = describe_run(["python", "-m", "benchmarks", "guard", *arguments])
+        print(f"{heading}\n\n{many_keys.measure(parsed.keys, parsed.runs)}")
+        return 0
     program = shutil.which("wrk")
     if program is None:
         raise Unavailable("wrk is missing; it is in Debian's package of this name.")

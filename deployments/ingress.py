@@ -31,6 +31,7 @@ from deployments.status import ServeStatusBoard
 from smartlite.api.app import create_app
 from smartlite.api.middleware.request_id import LEFT_TO_SERVE
 from smartlite.api.services import Services
+from smartlite.auth.changes import UNWATCHED
 from smartlite.auth.quota_book import QuotaBook
 from smartlite.config import Settings, load_settings
 from smartlite.domain.models import ModelDirectory
@@ -68,9 +69,9 @@ class IngressDeployment:
         self._migrating: asyncio.Task[None] | None = None
         is_guarded = settings.auth == "required"
         cipher = Cipher(database, settings.encryption_key_ring)
-        users = ReplicaIdentity(settings, database, cipher) if is_guarded else None
+        self._users = users = ReplicaIdentity(settings, database, cipher) if is_guarded else None
         self._idempotency = ReplicaIdempotency(settings, database, cipher)
-        quotas = QuotaBook(database)
+        quotas = QuotaBook(database, changes=users.changes if users else UNWATCHED)
         self._metering = ReplicaMetering(settings, database, cipher) if is_guarded else None
         works = ReplicaPipelines(settings, database, cipher, models)
         offers = Offers()
@@ -114,6 +115,8 @@ class IngressDeployment:
             if self._migrating is None:
                 self._migrating = asyncio.create_task(migrate_when_possible(self._database))
                 self._idempotency.begin()
+                if self._users is not None:
+                    self._users.begin()
                 if self._metering is not None:
                     self._metering.begin()
             await app(scope, receive, send)

@@ -1,14 +1,15 @@
 """For which organisation somebody asks. Must not know how they proved who they are, nor HTTP.
 
 A key may have an organisation of its own; whoever has none may name one that they are a member of. What the database
-said of somebody's memberships is believed for a second: see ``smartlite.auth.remembered``.
+said of somebody's memberships is believed as ever: see ``smartlite.auth.remembered``.
 """
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
+from smartlite.auth.changes import UNWATCHED, Watch
 from smartlite.auth.recent import Recent
 from smartlite.auth.remembered import FIND_TIMEOUT_S, MAX_KNOWN, Remembered
 from smartlite.domain.organizations import Memberships
@@ -21,6 +22,8 @@ FindMemberships = Callable[[str], Awaitable[Memberships]]
 _MISMATCH: Final = "The header 'OpenAI-Organization' names no organization that this credential can act for."
 """The same whether there is such an organisation or not."""
 
+_FOR_EVER: Final = datetime.max.replace(tzinfo=UTC)
+
 _Credential = tuple[str | None, str | None, str | None, str | None]
 
 
@@ -32,6 +35,7 @@ class Acting:
         clock: Tells the time in UTC.
         find_timeout_s: After so long the store counts as away.
         limit: So many users are remembered.
+        changes: Tells whether anything changed.
     """
 
     def __init__(
@@ -40,9 +44,16 @@ class Acting:
         clock: Callable[[], datetime],
         find_timeout_s: float = FIND_TIMEOUT_S,
         limit: int = MAX_KNOWN,
+        changes: Watch = UNWATCHED,
     ) -> None:
-        self._memberships = None if find is None else Remembered(find, clock, find_timeout_s, limit)
+        self._memberships = None if find is None else Remembered(find, clock, find_timeout_s, limit, changes)
         self._made: Recent[_Credential, tuple[Principal, Memberships, Principal]] = Recent(limit)
+
+    def true_until(self, user_id: str | None) -> datetime | None:
+        """See ``Remembered.true_until``, of somebody's memberships."""
+        if self._memberships is None or user_id is None:
+            return _FOR_EVER
+        return self._memberships.true_until(user_id)
 
     async def complete(self, principal: Principal, organization_id: str | None) -> Principal | None:
         """Who asks, with their memberships and the organisation that they ask for.

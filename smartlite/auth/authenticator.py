@@ -1,7 +1,8 @@
 """From an ``Authorization`` header to a principal. Must not know HTTP otherwise, nor how keys are stored.
 
 What a text looks like tells what it is: ``sl_...`` is an API key, two dots make an access token, all else is nothing.
-What the database said of either is believed for a second: see ``smartlite.auth.remembered``.
+What the database said of either is believed for a second, of a key as long as nothing changes: see
+``smartlite.auth.remembered``.
 """
 
 from collections.abc import Awaitable, Callable, Collection
@@ -12,6 +13,7 @@ from typing import Final, Protocol
 from smartlite.auth import remembered
 from smartlite.auth.acting import Acting, FindMemberships
 from smartlite.auth.api_keys import PREFIX, Presented, parse
+from smartlite.auth.changes import UNWATCHED, Watch
 from smartlite.auth.noted import utc_now
 from smartlite.auth.permissions import effective_scopes
 from smartlite.auth.recent import Recent
@@ -90,15 +92,29 @@ class FindKey(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Key:
+    public_id: str
     record: KeyRecord
     principal: Principal
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class Answer:
+    """Who asks, and how long the same credential means them."""
+
     principal: Principal
     at: datetime
     until: datetime
+    """So long where nobody knows whether anything changed."""
+    at_most: datetime
+    """So long while it is known that nothing has."""
+    generation: int | None
+    """Of ``Watch``, when it was begun to find out who asks."""
+
+    def holds(self, now: datetime, current: int | None) -> bool:
+        """Whether it does at a time, with the generation of then."""
+        if current is None or self.generation is None:
+            return self.at <= now < self.until
+        return self.generation == current and self.at <= now < self.at_most
 
 
 class Authenticator:
@@ -111,6 +127,7 @@ class Authenticator:
         max_keys: So many keys are remembered.
         find_by_token: Knows who shows an access token; None where nobody signs in.
         find_memberships: Asks the store what a user is in which organisation; None where there are none.
+        changes: Tells whether anything changed.
     """
 
     def __init__(
@@ -121,13 +138,15 @@ class Authenticator:
         max_keys: int = MAX_KNOWN,
         find_by_token: FindByToken | None = None,
         find_memberships: FindMemberships | None = None,
+        changes: Watch = UNWATCHED,
     ) -> None:
+        self._changes = changes
         self._find = find
         self._clock = clock
-        self._keys = Remembered(self._find_key, clock, find_timeout_s, max_keys)
+        self._keys = Remembered(self._find_key, clock, find_timeout_s, max_keys, changes)
         self._find_by_token = find_by_token
-        self._acting = Acting(find_memberships, clock, find_timeout_s, max_keys)
-        self._answers: Recent[tuple[str | None, str | None], _Answer] = Recent(max_keys)
+        self._acting = Acting(find_memberships, clock, find_timeout_s, max_keys, changes)
+        self._answers: Recent[tuple[str | None, str | None], Answer] = Recent(max_keys)
         self._used: Recent[str, datetime] = Recent(max_keys)
 
     async def authenticate(self, header: str | None, organization_id: str | None = None) -> Principal:
@@ -145,50 +164,62 @@ class Authenticator:
         """
         if (known := self.known(header, organization_id)) is not None:
             return known
-        now = self._clock()
+        now, generation = self._clock(), self._changes.current()
         scheme, _, credential = (header or "").partition(" ")
-        principal = None
+        key, principal = None, None
         if scheme.lower() == _SCHEME:
             if credential.startswith(PREFIX):
-                principal = await self._by_key(credential)
+                key = await self._by_key(credential)
+                principal = None if key is None else key.principal
             elif self._find_by_token is not None and credential.count(".") == _DOTS:
                 principal = await self._find_by_token(credential)
         if principal is not None:
             principal = await self._acting.complete(principal, organization_id)
         if principal is None:
             raise Unauthorized(_REFUSED)
-        if principal.key_id is not None:
-            until = now + remembered.FRESH / _ANSWERS_A_WHILE
-            self._answers.put((header, organization_id), _Answer(principal, now, until))
+        if key is not None:
+            self._answers.put((header, organization_id), self._answer(key, principal, now, generation))
         return principal
 
     def known(self, header: str | None, organization_id: str | None = None) -> Principal | None:
-        """Who asks, where the same was asked a moment ago; None where that has to be found out."""
-        return self.known_for(header, organization_id)[0]
+        """Who asks, where the same was asked before and still holds; None where that has to be found out."""
+        answer = self.answer(header, organization_id)
+        return None if answer is None else answer.principal
 
-    def known_for(self, header: str | None, organization_id: str | None = None) -> tuple[Principal | None, float]:
-        """The same, and for how many seconds it may be believed without asking again."""
+    def answer(self, header: str | None, organization_id: str | None = None) -> Answer | None:
+        """The same, and how long it may be believed without asking again."""
         answer = self._answers.get((header, organization_id))
-        if answer is None or not answer.at <= (now := self._clock()) < answer.until:
-            return None, 0.0
-        return answer.principal, (answer.until - now).total_seconds()
+        return answer if answer is not None and self.holds(answer) else None
+
+    def holds(self, answer: Answer) -> bool:
+        """Whether an answer may still be believed."""
+        return answer.holds(self._clock(), self._changes.current())
 
     def take_used(self) -> list[tuple[str, datetime]]:
         """Hand over which keys were used since the last call, and when each was last."""
         return self._used.take()
 
-    async def _by_key(self, text: str) -> Principal | None:
+    async def _by_key(self, text: str) -> _Key | None:
         presented = parse(text)
         key = None if presented is None else await self._keys.get(presented.public_id)
         now = self._clock()
         if presented is None or key is None or not _is_good(key.record, presented, now):
             return None
         self._used.put(key.record.key_id, now)
-        return key.principal
+        return key
+
+    def _answer(self, key: _Key, principal: Principal, at: datetime, generation: int | None) -> Answer:
+        until = at_most = at + remembered.FRESH / _ANSWERS_A_WHILE
+        true_until = self._keys.true_until(key.public_id), self._acting.true_until(principal.user_id)
+        if true_until[0] is not None and true_until[1] is not None:
+            at_most = min(true_until[0], true_until[1])
+        if (end := key.record.expires_at) is not None:
+            until, at_most = min(until, end), min(at_most, end)
+        return Answer(principal, at, until, at_most, generation)
 
     async def _find_key(self, public_id: str) -> _Key | None:
         record = await self._find(public_id)
-        return None if record is None else _Key(record, _principal(record))
+        return None if record is None else _Key(public_id, record, _principal(record))
 
 
 def _is_good(record: KeyRecord, presented: Presented, now: datetime) -> bool:

@@ -45,12 +45,15 @@ class Identity:
 
     async def find_key(self, public_id: str) -> FoundKey | None:
         """A key by its public id; the authenticator's question."""
+        return (await self.find_keys([public_id])).get(public_id)
+
+    async def find_keys(self, public_ids: Collection[str]) -> dict[str, FoundKey]:
+        """Likewise many, by their public ids; those that there are not are absent."""
         async with self._database.reading() as session:
-            held = await api_keys.by_public_id(session, public_id)
-            if held is None:
-                return None
-            made = await roles.named(session, held.roles - BUILT_IN_ROLES.keys())
-        return FoundKey(held, role_grants(held.roles, {role.name: role.scopes for role in made}))
+            found = await api_keys.by_public_ids(session, public_ids)
+            named = frozenset[str]().union(*(held.roles for held in found.values())) - BUILT_IN_ROLES.keys()
+            made = {role.name: role.scopes for role in await roles.named(session, named)}
+        return {public_id: FoundKey(held, role_grants(held.roles, made)) for public_id, held in found.items()}
 
     async def note_used(self, used: Mapping[str, datetime]) -> None:
         """Keep when keys were last used."""

@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 from smartlite.domain.identity import AuditEntry
 from smartlite.domain.ids import new_id
 from smartlite.storage import audit
 from smartlite.storage.database import WriteSession
+
+ENTRY: Final = "aud"
+"""Prefix of the ids of entries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,6 @@ async def note(
 ) -> None:
     """Add a line, in the unit of work that does what it tells of."""
     entry = AuditEntry(
-        new_id("aud"), utc_now(), actor.user_id, action, kind, target_id, actor.address, dict(details or {})
+        new_id(ENTRY), utc_now(), actor.user_id, action, kind, target_id, actor.address, dict(details or {})
     )
     await audit.add(session, entry)

@@ -4,6 +4,7 @@ Who may is decided in the unit of work that does it, on what the database says a
 other's place, the second is refused. To whoever is in none of it, an organisation is not there.
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -52,6 +53,11 @@ class Organizations:
         """What a user is in which active organisation; the authenticator's question."""
         async with self._database.reading() as session:
             return await organizations.memberships(session, user_id)
+
+    async def memberships_of(self, user_ids: Collection[str]) -> Mapping[str, Memberships]:
+        """Likewise of many, by their ids."""
+        async with self._database.reading() as session:
+            return await organizations.memberships_of(session, user_ids)
 
     async def page(self, principal: Principal, after: str | None, limit: int) -> Page[Seen]:
         """Those that somebody is a member of; all, for who has the scope."""

@@ -1,9 +1,11 @@
-"""The limits that administrators set for whoever asks, believed for a second. Must not know who counts, nor HTTP."""
+"""The limits that administrators set, believed while nothing changes. Must not know who counts, nor HTTP."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
+from smartlite.auth.changes import UNWATCHED, Watch
+from smartlite.auth.gathered import Gathered
 from smartlite.auth.noted import Actor, note, utc_now
 from smartlite.auth.remembered import Remembered
 from smartlite.domain.identity import Page
@@ -15,6 +17,8 @@ from smartlite.storage import quotas
 from smartlite.storage.database import Database, retried
 
 MAX_LIMIT: Final = 10**15
+_SUBJECTS: Final[tuple[SubjectKind, ...]] = ("key", "user", "organization")
+"""Of the parts of a name in what is remembered."""
 _KINDS: Final[dict[str, SubjectKind]] = {"key": "key", "user": "user", "org": "organization"}
 
 
@@ -24,11 +28,14 @@ class QuotaBook:
     Args:
         database: Where they are.
         clock: Tells the time in UTC.
+        changes: Tells whether anything changed.
     """
 
-    def __init__(self, database: Database, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, database: Database, clock: Callable[[], datetime] = utc_now, changes: Watch = UNWATCHED) -> None:
+        self.changes = changes
         self._database = database
-        self._known = Remembered(self._find, clock)
+        self._gathered = Gathered(self._find)
+        self._known = Remembered(self._gathered.find, clock, changes=changes)
 
     async def of(self, principal: Principal) -> tuple[Quota, ...]:
         """Every limit that somebody is under; the same object as long as nothing was looked up anew.
@@ -86,15 +93,18 @@ class QuotaBook:
 
         await retried(work)
 
-    async def _find(self, names: str) -> tuple[Quota, ...]:
-        key_id, user_id, organization_id = names.split("|")
-        kinds: tuple[tuple[SubjectKind, str], ...] = (
-            ("key", key_id),
-            ("user", user_id),
-            ("organization", organization_id),
-        )
+    async def _find(self, names: Sequence[str]) -> dict[str, tuple[Quota, ...]]:
+        asked = {name: [each for each in zip(_SUBJECTS, name.split("|"), strict=True) if each[1]] for name in names}
         async with self._database.reading() as session:
-            return await quotas.of_subjects(session, [(kind, name) for kind, name in kinds if name])
+            subjects = dict.fromkeys(subject for each in asked.values() for subject in each)
+            found = await quotas.of_subjects(session, subjects)
+        held: dict[tuple[str, str], list[Quota]] = {}
+        for quota in found:
+            held.setdefault((quota.subject_kind, quota.subject_id), []).append(quota)
+        return {
+            name: tuple(sorted((quota for each in of for quota in held.get(each, ())), key=lambda quota: quota.id))
+            for name, of in asked.items()
+        }
 
 
 def subject_kind_of(subject_id: str) -> SubjectKind:

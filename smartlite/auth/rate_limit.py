@@ -21,6 +21,7 @@ from smartlite.auth.local_limiter import LocalLimiter
 from smartlite.auth.noted import utc_now
 from smartlite.auth.put_off import MAX_PUT_OFF, PutOff
 from smartlite.auth.recent import Recent
+from smartlite.auth.remembered import MAX_KNOWN
 from smartlite.auth.renewals import Renewals
 from smartlite.auth.reservation import Reservation, changes_of
 from smartlite.auth.shared_limiter import LEASE_S, SharedLimiter
@@ -34,7 +35,6 @@ from smartlite.storage.redis import RedisUnavailable
 _logger = logging.getLogger(__name__)
 
 RENEW_EVERY_S: Final = LEASE_S / 3
-_MAX_PRINCIPALS: Final = 10_000
 
 
 @dataclass(slots=True)
@@ -51,12 +51,10 @@ class Limits:
     spent: Spent = nothing_spent
     quotas: QuotasOf = no_quotas
     clock: Callable[[], datetime] = utc_now
+    blocks: LightBlocks = field(default_factory=LightBlocks)
     _is_degraded: bool = False
-    _rules: Recent[str, tuple[Sequence[Quota], tuple[Rule, ...]]] = field(
-        default_factory=lambda: Recent(_MAX_PRINCIPALS)
-    )
+    _rules: Recent[str, tuple[Sequence[Quota], tuple[Rule, ...]]] = field(default_factory=lambda: Recent(MAX_KNOWN))
     _put_off: PutOff = field(default_factory=PutOff)
-    _blocks: LightBlocks = field(default_factory=LightBlocks)
     _renewals: Renewals = field(init=False)
 
     def __post_init__(self) -> None:
@@ -110,28 +108,28 @@ class Limits:
     async def admit_light(self, principal: Principal) -> Reservation:
         """Take one request that no model works for.
 
-        Of a large limit several are taken at once, and what is left of them is given to those that follow within a
-        second: most such requests cost no exchange with Redis, and no limit is ever exceeded for it. Where nobody can
+        Of a large limit several are taken at once, and what is left of them is given to those that follow: most such
+        requests cost no exchange with Redis; see ``light_blocks`` for what a limit is exceeded by. Where nobody can
         count for all replicas, each counts: whoever looks after the platform must not be shut out.
         """
         if (kept := self.next_light(principal)) is not None:
             return kept
-        name, now_s = _name(principal), time.monotonic()
+        name, now_s, generation = _name(principal), time.monotonic(), self.blocks.generation()
         rules = [rule for rule in await self.rules(principal) if rule.model is None and rule.kind is LimitKind.REQUESTS]
         if not rules:
             free = Reservation(Answer(()))
-            self._blocks.open(name, now_s, free)
+            self.blocks.open(name, now_s, free, generation)
             return free
 
         async def take(count: float) -> Reservation:
             return await self._take([(rule, count) for rule in rules], is_closable=False)
 
         size = min(rule.limit for rule in rules) // BLOCK_SHARE
-        return await self._blocks.fill(name, size, now_s, take) or await take(1.0)
+        return await self.blocks.fill(name, size, now_s, take, generation) or await take(1.0)
 
     def next_light(self, principal: Principal) -> Reservation | None:
         """As ``admit_light``, out of what was taken already; None where nothing is left of that."""
-        return self._blocks.next(_name(principal), time.monotonic())
+        return self.blocks.next(_name(principal), time.monotonic())
 
     async def reserve(self, principal: Principal, wanted: Sequence[ModelUsage]) -> Reservation:
         """Take what the work may need at the most, all of it or nothing.

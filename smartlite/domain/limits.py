@@ -111,6 +111,11 @@ class Answer:
     """Nothing was given: a counter of a day or a month has lost count, and its ask has no seed."""
 
     @property
+    def is_roomy(self) -> bool:
+        """Whether half of every limit is still there."""
+        return all(2 * standing.remaining >= standing.ask.limit for standing in self.standings)
+
+    @property
     def is_given(self) -> bool:
         """Whether everything was."""
         return (

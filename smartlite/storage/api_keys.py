@@ -1,6 +1,6 @@
 """API keys, as rows. Must not know how a key is made or compared, nor when it is good."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -64,16 +64,27 @@ async def by_public_id(session: ReadSession, public_id: str) -> HeldKey | None:
 
     Also keys that are revoked or have expired, and those of users who are kept out: the caller tells them apart.
     """
+    return (await by_public_ids(session, [public_id])).get(public_id)
+
+
+async def by_public_ids(session: ReadSession, public_ids: Collection[str]) -> dict[str, HeldKey]:
+    """Likewise the keys with many public parts, by these, in one query; those that there are not are absent."""
     rows = await session.rows(
         select(*_KEY, *USER, UserRoleRow.role)
         .join(UserRow, UserRow.id == ApiKeyRow.user_id)
         .outerjoin(UserRoleRow, UserRoleRow.user_id == ApiKeyRow.user_id)
-        .where(ApiKeyRow.public_id == public_id)
+        .where(ApiKeyRow.public_id.in_(public_ids))
     )
-    if not rows:
-        return None
-    roles = frozenset(row.role for row in rows if row.role is not None)
-    return HeldKey(_key(rows[0]), _user(rows[0][len(_KEY) :]), roles)
+    roles: dict[str, set[str]] = {}
+    for row in rows:
+        held = roles.setdefault(row.public_id, set())
+        if row.role is not None:
+            held.add(row.role)
+    firsts = {row.public_id: row for row in reversed(rows)}
+    return {
+        public_id: HeldKey(_key(row), _user(row[len(_KEY) :]), frozenset(roles[public_id]))
+        for public_id, row in firsts.items()
+    }
 
 
 async def get(session: ReadSession, key_id: str) -> ApiKey | None:

@@ -1,5 +1,6 @@
 """The audit log, as rows: added and read, never changed. Must not know which actions there are."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Final
 
@@ -61,6 +62,19 @@ async def page(
         query = query.where(AuditRow.at <= at, or_(AuditRow.at < at, AuditRow.id < entry_id))
     entries = tuple(AuditEntry(*row) for row in await session.rows(query))
     return Page(entries[:limit], _cursor(entries[limit - 1]) if len(entries) > limit else None)
+
+
+async def ids_from(session: ReadSession, first: str, without: Collection[str], limit: int) -> list[str]:
+    """Ids of entries from one id on, newest first.
+
+    Args:
+        session: Where to read.
+        first: See ``smartlite.domain.ids.first_id``.
+        without: Actions that are passed over.
+        limit: Most ids.
+    """
+    query = select(AuditRow.id).where(AuditRow.id >= first, AuditRow.action.not_in(sorted(without)))
+    return [row.id for row in await session.rows(query.order_by(AuditRow.id.desc()).limit(limit))]
 
 
 def _cursor(entry: AuditEntry) -> str:

@@ -1,5 +1,6 @@
 """Organisations and who is in them, as rows. Must not know who may change them, nor that one keeps an owner."""
 
+from collections.abc import Collection
 from typing import Final
 
 from sqlalchemy import delete, func, insert, select, update
@@ -103,12 +104,20 @@ async def remove(session: WriteSession, organization_id: str) -> None:
 
 async def memberships(session: ReadSession, user_id: str) -> Memberships:
     """What a user is in which active organisation."""
+    return (await memberships_of(session, [user_id]))[user_id]
+
+
+async def memberships_of(session: ReadSession, user_ids: Collection[str]) -> dict[str, dict[str, OrganizationRole]]:
+    """Likewise many users, by their ids, in one query."""
     rows = await session.rows(
-        select(MemberRow.organization_id, MemberRow.role)
+        select(MemberRow.user_id, MemberRow.organization_id, MemberRow.role)
         .join(OrganizationRow, OrganizationRow.id == MemberRow.organization_id)
-        .where(MemberRow.user_id == user_id, OrganizationRow.is_active.is_(True))
+        .where(MemberRow.user_id.in_(user_ids), OrganizationRow.is_active.is_(True))
     )
-    return {row.organization_id: OrganizationRole(row.role) for row in rows}
+    found: dict[str, dict[str, OrganizationRole]] = {user_id: {} for user_id in user_ids}
+    for row in rows:
+        found[row.user_id][row.organization_id] = OrganizationRole(row.role)
+    return found
 
 
 async def role_of(session: ReadSession, organization_id: str, user_id: str) -> OrganizationRole | None:

@@ -63,9 +63,12 @@ async def put(session: WriteSession, quota: Quota, at: Any) -> None:
 
 async def of_subjects(session: ReadSession, subjects: Iterable[tuple[SubjectKind, str]]) -> tuple[Quota, ...]:
     """Every limit of these subjects."""
-    wanted = [and_(QuotaRow.subject_kind == kind, QuotaRow.subject_id == name) for kind, name in subjects]
-    if not wanted:
+    named: dict[SubjectKind, list[str]] = {}
+    for kind, name in subjects:
+        named.setdefault(kind, []).append(name)
+    if not named:
         return ()
+    wanted = [and_(QuotaRow.subject_kind == kind, QuotaRow.subject_id.in_(names)) for kind, names in named.items()]
     rows = await session.rows(select(*_QUOTA).where(or_(*wanted)).order_by(QuotaRow.id))
     return tuple(_quota(row) for row in rows)
 

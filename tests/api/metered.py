@@ -12,7 +12,9 @@ from smartlite.api.app import create_app
 from smartlite.api.services import Services
 from smartlite.auth.allowances import Allowances
 from smartlite.auth.authenticator import Authenticator
+from smartlite.auth.changes import Changes
 from smartlite.auth.identity import Identity
+from smartlite.auth.light_blocks import LightBlocks
 from smartlite.auth.noted import Actor, utc_now
 from smartlite.auth.quota_book import QuotaBook
 from smartlite.auth.rate_limit import Limits
@@ -46,15 +48,20 @@ class Platform:
         self.journal_dir = folder
         self.cipher = cipher
         self.identity = Identity(database)
+        self.changes = Changes(database)
+        """Knows nothing until a test has it look."""
         self.journal = Journal(folder)
         self.drain = Drain(database, folder)
         self.history = History(database, self.drain, cipher)
         self.recorder = Recorder(self.journal, PRICES)
-        self.quotas = QuotaBook(database)
+        self.quotas = QuotaBook(database, changes=self.changes)
         self.services = dataclasses.replace(
             services,
             authenticator=Authenticator(
-                self.identity.find_key, clock, find_memberships=self.identity.organizations.memberships
+                self.identity.find_key,
+                clock,
+                find_memberships=self.identity.organizations.memberships,
+                changes=self.changes,
             ),
             identity=self.identity,
             quotas=self.quotas,
@@ -66,6 +73,7 @@ class Platform:
                     rule.subject_kind, rule.subject_id, rule.kind, rule.model, first
                 ),
                 quotas=self.quotas.of,
+                blocks=LightBlocks(self.changes),
             ),
             metering=Metering(self.recorder, self.history, cipher.seal if cipher else None),
         )

@@ -8,7 +8,6 @@ way, as if nobody had looked at it. Nothing here waits for anything, so it takes
 counts. Must not know any route.
 """
 
-import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,9 +26,10 @@ from smartlite.api.middleware.observation import AccessLog, times_of
 from smartlite.api.middleware.request_id import LEFT_TO_SERVE, id_from
 from smartlite.api.observation import begin_observation
 from smartlite.api.permissions import Needs
-from smartlite.auth.authenticator import Authenticator
+from smartlite.auth.authenticator import Answer, Authenticator
 from smartlite.auth.permissions import ANONYMOUS_ADMIN
 from smartlite.auth.rate_limit import Limits
+from smartlite.auth.remembered import MAX_KNOWN
 from smartlite.auth.reservation import Reservation
 from smartlite.auth.scopes import INFERENCE, covers
 from smartlite.domain.ids import new_id
@@ -42,7 +42,7 @@ _METHOD: Final = "GET"
 _LONG_WAY: Final = frozenset({b"origin", b"content-length", b"transfer-encoding", b"expect", b"openai-organization"})
 """Headers of requests that are more than a question."""
 _REQUEST_ID: Final = b"x-request-id"
-_MAX_VISITS: Final = 10_000
+_MAX_VISITS: Final = 2 * MAX_KNOWN
 """Credentials that may ask for a route, each believed no longer than who authenticates believes it."""
 
 
@@ -51,13 +51,13 @@ class _Visit:
     """Somebody who asks for a route, again and again."""
 
     principal: Principal
-    until_s: float
-    """On the clock of ``time.monotonic``: whether they still may is asked again then."""
+    answer: Answer | None
+    """Of who authenticates, whom it is believed as long as; None: for ever."""
     line: PlainLine | None = None
     """What is kept of each request; None where nothing is."""
 
 
-_ANYBODY: Final = _Visit(ANONYMOUS_ADMIN, math.inf)
+_ANYBODY: Final = _Visit(ANONYMOUS_ADMIN, None)
 
 
 class FastLane:
@@ -147,17 +147,18 @@ class FastLane:
         authorization = headers.get(b"authorization")
         if authorization is None:
             return None
-        key, now_s = (route.path, authorization[0]), time.monotonic()
+        key = (route.path, authorization[0])
         seen = self._visits.get(key)
-        if seen is not None and now_s < seen.until_s:
+        if seen is not None and seen.answer is not None and self._authenticator.holds(seen.answer):
             return seen
-        principal, for_s = self._authenticator.known_for(authorization[0].decode("latin-1"))
-        if principal is None or not all(covers(principal.scopes, need.scope) for need in route.needs):
+        answer = self._authenticator.answer(authorization[0].decode("latin-1"))
+        if answer is None or not all(covers(answer.principal.scopes, need.scope) for need in route.needs):
             return None
         if len(self._visits) >= _MAX_VISITS:
             self._visits.clear()
+        principal = answer.principal
         line = None if self._records is None else self._records.plain(principal, _METHOD, route.path, HTTPStatus.OK)
-        self._visits[key] = visit = _Visit(principal, now_s + for_s, line)
+        self._visits[key] = visit = _Visit(principal, answer, line)
         return visit
 
     def _may_record(self) -> bool:

@@ -1,7 +1,8 @@
 """What is asked often is answered in one step, and nobody can tell but by the time it takes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,12 @@ from smartlite.api.middleware.admission import AdmissionMiddleware
 from smartlite.api.services import Services
 from smartlite.auth.allowances import Allowances
 from smartlite.auth.noted import Actor
+from smartlite.auth.remembered import FRESH
+from smartlite.domain.identity import HeldKey
+from smartlite.domain.limits import LimitKind, Period, Quota
 from smartlite.errors import JournalUnavailable, Unavailable
-from smartlite.storage.database import Database
+from smartlite.storage import api_keys
+from smartlite.storage.database import Database, ReadSession
 from smartlite.storage.journal import Journal
 from smartlite.storage.schema import migrate
 from tests.api.metered import Platform
@@ -132,6 +137,65 @@ async def test_a_revoked_key_is_soon_refused(platform: Platform, ana: httpx.Asyn
         while (await ana.get(MODELS)).status_code == 200:  # noqa: ASYNC110 - what is waited for is an answer
             await asyncio.sleep(0.05)
     assert (await ana.get(MODELS)).status_code == 401
+
+
+@pytest.fixture
+async def looking(platform: Platform) -> AsyncIterator[None]:
+    """Somebody looks for changes, as on a replica."""
+    await platform.changes.look()
+    task = asyncio.create_task(platform.changes.look_for_ever())
+    yield
+    task.cancel()
+
+
+async def refused(client: httpx.AsyncClient) -> int:
+    """The status of the first answer that is not 200, within two seconds and some for a machine that is busy."""
+    async with asyncio.timeout(10):
+        while (status := (await client.get(MODELS)).status_code) == 200:  # noqa: ASYNC110 - as below
+            await asyncio.sleep(0.05)
+    return status
+
+
+async def test_while_nothing_changes_nobody_is_looked_up_again(
+    platform: Platform, looking: None, ana: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ana.get(MODELS)
+    finds: list[str] = []
+    find = api_keys.by_public_ids
+
+    async def counted(session: ReadSession, public_ids: Collection[str]) -> dict[str, HeldKey]:
+        finds.extend(public_ids)
+        return await find(session, public_ids)
+
+    monkeypatch.setattr(api_keys, "by_public_ids", counted)
+    until_s = time.monotonic() + 2 * FRESH.total_seconds()
+    while time.monotonic() < until_s:
+        assert (await ana.get(MODELS)).status_code == 200
+        await asyncio.sleep(0.05)
+    assert finds == []
+
+
+async def test_a_revoked_key_is_soon_refused_where_it_is_believed_for_long(
+    platform: Platform, looking: None, ana: httpx.AsyncClient
+) -> None:
+    (key,) = (await platform.identity.page_keys(platform.users["ana"], None, 10)).items
+    await platform.identity.revoke_key(Actor(None), key.id)
+    assert await refused(ana) == 401
+
+
+async def test_whose_role_is_taken_away_is_soon_refused_where_they_are_believed_for_long(
+    platform: Platform, looking: None, ana: httpx.AsyncClient
+) -> None:
+    await platform.identity.change_user(Actor(None), platform.users["ana"], role_names=[])
+    assert await refused(ana) == 403
+
+
+async def test_a_limit_that_is_set_soon_holds_where_limits_are_believed_for_long(
+    platform: Platform, looking: None, ana: httpx.AsyncClient
+) -> None:
+    quota = Quota("", "user", platform.users["ana"], LimitKind.REQUESTS, 1, Period.MINUTE, None, "local")
+    await platform.quotas.put(Actor(None), quota)
+    assert await refused(ana) == 429
 
 
 async def test_a_key_without_the_right_is_refused_again_and_again(platform: Platform, long_ways: list[str]) -> None:

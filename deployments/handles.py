@@ -7,6 +7,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextvars import Context
 from typing import Any, Final, cast
 
 import grpc
@@ -48,6 +49,8 @@ class RemoteStage:
         next_event_timeout_s: Longest wait for each further one.
         waking: Waits for a deployment that may sleep; None: it never does.
         limits: How small requests are sent together; None: each goes alone.
+        is_apart: Whether Serve is not told for which request a call is made. Where it is, and one call is cancelled, it
+            cancels at the other replica all that were made for the same request.
     """
 
     def __init__(
@@ -58,7 +61,9 @@ class RemoteStage:
         next_event_timeout_s: float,
         waking: Waking | None = None,
         limits: BatchLimits | None = None,
+        is_apart: bool = False,
     ) -> None:
+        self._is_apart = is_apart
         self._handle = handle
         self._small = handle.options(stream=True)
         self._large = handle.options(stream=True, _by_reference=True)
@@ -166,7 +171,8 @@ class RemoteStage:
         if is_small and self._batched is not None and self._batched.takes(size_bytes):
             return self._batched.call(method, request, size_bytes)
         handle = self._large if size_bytes > _BY_REFERENCE_BYTES else self._small
-        return cast("Response", getattr(handle, method).remote(request))
+        call = getattr(handle, method).remote
+        return cast("Response", Context().run(call, request) if self._is_apart else call(request))
 
     def _alone(self, method: str, request: object) -> Response:
         return cast("Response", getattr(self._small, method).remote(request))

@@ -113,7 +113,7 @@ def open_peers(first_event_timeout_s: float, next_event_timeout_s: float) -> Pee
     def open_stage() -> RemoteStage:
         # As serve.get_deployment_handle, which blocks to ask the controller whether there is such a deployment.
         handle: DeploymentHandle = DeploymentHandle(name, application)
-        return RemoteStage(handle, f"{name}-peer", first_event_timeout_s, next_event_timeout_s)
+        return RemoteStage(handle, f"{name}-peer", first_event_timeout_s, next_event_timeout_s, is_apart=True)
 
     def count() -> int:
         return sum(stage.replicas_ready for stage in read_stages(application) if stage.name == name)

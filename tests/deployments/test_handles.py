@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextvars import ContextVar
 
 import grpc
 import pytest
@@ -26,7 +27,7 @@ from smartlite.errors import (
     SmartLiteError,
     Unavailable,
 )
-from tests.deployments.scripted_handle import LAST, Handle
+from tests.deployments.scripted_handle import LAST, Handle, Response
 
 
 def stage(*events: object, timeout_s: float = 5) -> RemoteStage:
@@ -170,3 +171,22 @@ async def test_a_request_whose_deployment_does_not_wake_in_time_is_cancelled_and
         await drain(remote)
     assert LAST[-1].response is not None
     assert LAST[-1].response.cancelled
+
+
+@pytest.mark.parametrize(("is_apart", "told"), [(False, "a request"), (True, None)])
+async def test_a_call_that_is_apart_does_not_tell_for_whom_it_is_made(is_apart: bool, told: str | None) -> None:
+    made_for: ContextVar[str | None] = ContextVar("made_for", default=None)
+    seen: list[str | None] = []
+
+    class Noting(Handle):
+        def options(self, **_options: object) -> "Noting":
+            return self
+
+        def remote(self, request: object) -> Response:
+            seen.append(made_for.get())
+            return super().remote(request)
+
+    made_for.set("a request")
+    remote = RemoteStage(Noting(1), "tts-peer", 5, 5, is_apart=is_apart)  # type: ignore[arg-type]
+    assert await drain(remote) == [1]
+    assert seen == [told]

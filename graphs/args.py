@@ -74,7 +74,7 @@ class LLMArgs(StageArgs):
 class TTSArgs(StageArgs):
     """The TTS stage."""
 
-    sentences_ahead: Annotated[int, Field(ge=0, le=8)] = 0
+    sentences_ahead: Annotated[int, Field(ge=0, le=8)] = 2
     """Sentences of a text that each other replica may be given at once, where it has no text of its own to speak; 2
     keeps it busy, with 0 a text is spoken by one replica alone."""
 

@@ -47,6 +47,13 @@ def test_no_model_that_is_loaded_on_demand_is_a_default() -> None:
         assert {stage.models[0].load for stage in (args.asr, args.llm, args.tts)} == {"startup"}
 
 
+@pytest.mark.parametrize("path", sorted(ROOT.glob("serve_config*.yaml")), ids=lambda path: path.name)
+def test_long_texts_are_shared_by_the_tts_replicas_that_there_are(path: Path) -> None:
+    args = platform_args(read_serve_config(path, CATALOG))
+    assert args is not None
+    assert args.tts.sentences_ahead == 2
+
+
 def test_no_default_model_sleeps_and_none_whose_voices_only_itself_can_tell() -> None:
     document = read_serve_config(ROOT / "serve_config.cluster.yaml", CATALOG)
     check_scaling(document, Settings())

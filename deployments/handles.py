@@ -129,6 +129,12 @@ class RemoteStage:
                 except StopAsyncIteration:
                     ended, outcome = True, "ok"
                     return
+                except asyncio.CancelledError:
+                    if _is_cancelled_here():
+                        raise
+                    # The other replica was told to stop, and not by whoever waits here.
+                    outcome = ReplicaLost.code
+                    raise ReplicaLost(f"The {self._name} replica stopped working on this request. Try again.") from None
                 except StillWaking:
                     outcome = ModelNotReady.code
                     raise ModelNotReady(
@@ -228,3 +234,8 @@ class RemoteStage:
             return Unavailable(f"The {self._name} stage is not available. Try again shortly.")
         _logger.error("a replica failed", extra={"stage": self._name, "reason": str(error)[:4000]})
         return EngineFailed(f"The {self._name} stage failed on this request.")
+
+
+def _is_cancelled_here() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

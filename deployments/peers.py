@@ -17,6 +17,7 @@ from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
+from deployments.blocking_question import BlockingQuestion
 from deployments.handles import RemoteStage
 from deployments.presence import read_stages
 from smartlite.errors import Unavailable
@@ -45,11 +46,10 @@ class Peers:
 
     def __init__(self, open_stage: Callable[[], Stage] | None = None, count: Callable[[], int] | None = None) -> None:
         self._open_stage = open_stage
-        self._count = count
+        self._count = None if count is None else BlockingQuestion(count, _COUNT_TIMEOUT_S)
         self._stage: Stage | None = None
         self._running: int | None = None
         self._counted_at = float("-inf")
-        self._counting: asyncio.Future[int] | None = None
         self._lock = asyncio.Lock()
 
     async def running(self) -> int | None:
@@ -59,22 +59,12 @@ class Peers:
         async with self._lock:
             if time.monotonic() - self._counted_at > _COUNT_AGE_S:
                 try:
-                    self._running = await self._ask(self._count)
+                    self._running = await self._count.answer()
                 except (TimeoutError, RayError, RayServeException) as error:
                     # What was known last still holds: replicas work on without the controller.
                     _logger.warning("the controller did not answer", extra={"reason": type(error).__name__})
                 self._counted_at = time.monotonic()
         return self._running
-
-    async def _ask(self, count: Callable[[], int]) -> int:
-        """One thread at most asks: those that a silent controller holds would be all that there are to encode audio."""
-        if self._counting is None:
-            self._counting = asyncio.ensure_future(asyncio.to_thread(count))
-        done, _ = await asyncio.wait({self._counting}, timeout=_COUNT_TIMEOUT_S)
-        if not done:
-            raise TimeoutError
-        counting, self._counting = self._counting, None
-        return counting.result()
 
     async def stream(self, method: str, request: object, size_bytes: int = 0) -> AsyncGenerator[Any, None]:
         """Yield what the method of some replica yields; closing this generator cancels the work there.

@@ -8,6 +8,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final, cast
 
 from ray.exceptions import RayError
@@ -15,6 +16,7 @@ from ray.serve.context import _get_global_client
 from ray.serve.exceptions import RayServeException
 from ray.serve.schema import DeploymentStatus, ReplicaState
 
+from deployments.blocking_question import BlockingQuestion
 from smartlite.domain.stages import StageState, StageStatus
 
 _logger = logging.getLogger(__name__)
@@ -34,7 +36,7 @@ class Presence:
     """
 
     def __init__(self, application: str) -> None:
-        self._application = application
+        self._question = BlockingQuestion(partial(read_stages, application), _TIMEOUT_S)
         self._lock = asyncio.Lock()
         self._asked_at = float("-inf")
         self._stages: tuple[StageStatus, ...] = ()
@@ -55,12 +57,11 @@ class Presence:
         return any(stage.state in {"asleep", "waking"} for stage in stages if stage.name == deployment)
 
     async def _ask(self, age_s: float) -> tuple[StageStatus, ...]:
-        """What was told at most so many seconds ago; it is asked in a thread because Serve's call blocks."""
+        """What was told at most so many seconds ago."""
         async with self._lock:
             if time.monotonic() - self._asked_at > age_s:
                 try:
-                    async with asyncio.timeout(_TIMEOUT_S):
-                        self._stages = await asyncio.to_thread(read_stages, self._application)
+                    self._stages = await self._question.answer()
                 except (TimeoutError, RayError, RayServeException) as error:
                     # The controller restarts by itself and replicas go on without it: the last answer still holds.
                     _logger.warning("the controller did not answer", extra={"reason": type(error).__name__})

@@ -190,3 +190,16 @@ async def test_a_call_that_is_apart_does_not_tell_for_whom_it_is_made(is_apart: 
     remote = RemoteStage(Noting(1), "tts-peer", 5, 5, is_apart=is_apart)  # type: ignore[arg-type]
     assert await drain(remote) == [1]
     assert seen == [told]
+
+
+async def test_work_that_was_stopped_by_somebody_else_is_lost_and_not_cancelled() -> None:
+    with pytest.raises(ReplicaLost):
+        await drain(stage(1, asyncio.CancelledError()))
+
+
+async def test_whoever_is_cancelled_while_they_wait_stays_cancelled() -> None:
+    waiting = asyncio.create_task(drain(stage(1, ...)))
+    await asyncio.sleep(0.01)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting

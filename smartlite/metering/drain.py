@@ -24,6 +24,8 @@ from smartlite.storage.journal import Line, Segment
 BATCH: Final = 2000
 EVERY_S: Final = 1.0
 """Between two looks at what was written; so old is the history at most while the database is well."""
+_LOOK_AGAIN_S: Final = 0.25
+"""While something is read: what waits for it may have become more urgent."""
 _BACK_OFF_S: Final = (0.5, 1.0, 2.0, 5.0)
 _logger = logging.getLogger(__name__)
 
@@ -50,6 +52,9 @@ class Drain:
         self._is_busy = is_busy
         self._max_lag_s = max_lag_s
         self._read_at_s = -math.inf
+        """When what had been written was read last."""
+        self._looked_at_s = -math.inf
+        """When it was asked last whether the machine is busy, which it tells of the time since then."""
         self._read: dict[str, int] = {}
         self._failures = 0
 
@@ -57,12 +62,13 @@ class Drain:
         """Read until cancelled: while the machine has time to spare, or nothing was read for long."""
         while True:
             await asyncio.sleep(_BACK_OFF_S[min(self._failures, len(_BACK_OFF_S)) - 1] if self._failures else EVERY_S)
-            # Asked every time, since it tells of the time since it was asked before.
-            if self._is_busy() and time.monotonic() - self._read_at_s < self._max_lag_s:
+            began_s = time.monotonic()
+            is_late = began_s - self._read_at_s >= self._max_lag_s
+            if self._has_no_time() and not is_late:
                 continue
-            self._read_at_s = time.monotonic()
             try:
-                await self.read_all()
+                if await self._read_segments(is_patient=not is_late):
+                    self._read_at_s = began_s
             except SmartLiteError as error:
                 if not self._failures:
                     reason = {"reason": repr(error.__cause__ or error)}
@@ -82,17 +88,7 @@ class Drain:
         Raises:
             DatabaseUnavailable: 503.
         """
-        for segment in journals.segments(self._folder):
-            try:
-                await self._bring_in(segment)
-            except BaseException:
-                segment.close()
-                raise
-            if segment.is_ours:
-                segment.remove()
-                self._read.pop(segment.id, None)
-            else:
-                segment.close()
+        await self._read_segments(is_patient=False)
 
     async def backlog(self) -> Backlog:
         """What is on this machine and not in the database.
@@ -118,13 +114,36 @@ class Drain:
         size = sum(sizes[name] - offset for name, offset in left.items())
         return Backlog(len(left), size, lag_s, sum(aside.values()))
 
-    async def _bring_in(self, segment: Segment) -> None:
+    def _has_no_time(self) -> bool:
+        self._looked_at_s = time.monotonic()
+        return self._is_busy()
+
+    async def _read_segments(self, *, is_patient: bool) -> bool:
+        """Bring in what was written until now; a patient one stops when the machine gets busy. Whether it is all."""
+        is_all = True
+        for segment in journals.segments(self._folder):
+            is_whole = False
+            try:
+                is_whole = await self._bring_in(segment, is_patient=is_patient)
+            finally:
+                if is_whole and segment.is_ours:
+                    segment.remove()
+                    self._read.pop(segment.id, None)
+                else:
+                    segment.close()
+            is_all = is_all and is_whole
+        return is_all
+
+    async def _bring_in(self, segment: Segment, *, is_patient: bool) -> bool:
+        """Whether the segment was read to its end."""
         offset = self._read.get(segment.id)
         if offset is None:
             async with self._database.reading() as session:
                 offset = await ledger.offset_of(session, segment.id)
         # No further than it was written when this began: what comes meanwhile is for the next look.
         while offset < segment.size_bytes and (lines := segment.lines(offset, BATCH)):
+            if is_patient and time.monotonic() - self._looked_at_s >= _LOOK_AGAIN_S and self._has_no_time():
+                return False
             decoded = [(line, _decoded(line, segment)) for line in lines]
             end = lines[-1].end
             try:
@@ -136,9 +155,10 @@ class Drain:
                 is_kept = await self._keep_one_by_one(decoded, segment, offset)
             if not is_kept:
                 self._read.pop(segment.id, None)
-                return
+                return False
             offset = self._read[segment.id] = end
             await asyncio.sleep(0)
+        return True
 
     async def _keep(self, records: Sequence[RequestRecord], segment: Segment, begin: int, end: int) -> bool:
         async def work() -> bool:

@@ -163,3 +163,55 @@ async def test_what_has_waited_for_long_is_read_on_a_busy_machine_too(
         while await in_history(losable, folder) != ids(6):  # noqa: ASYNC110 - likewise
             await asyncio.sleep(0.01)
     task.cancel()
+
+
+async def test_a_machine_that_gets_busy_is_left_in_peace_and_nothing_is_lost(
+    losable: LosableDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drains, "EVERY_S", 0.01)
+    monkeypatch.setattr(drains, "_LOOK_AGAIN_S", 0.0)
+    monkeypatch.setattr(drains, "BATCH", 2)
+    folder = tmp_path / "journal"
+    written(folder, 1).close()
+    answers = iter([False, False, False, True])  # before the first read, then at each look while it reads
+    stopped = asyncio.Event()
+
+    def is_busy() -> bool:
+        if stopped.is_set():
+            return False
+        is_it = next(answers, None)
+        if is_it is None:
+            stopped.set()
+        return is_it or False
+
+    task = asyncio.create_task(Drain(losable, folder, is_busy, 3600.0).run_for_ever())
+    async with asyncio.timeout(10):
+        while await in_history(losable, folder) != ids(1):  # noqa: ASYNC110 - what is waited for is a row
+            await asyncio.sleep(0.01)
+        written(folder, 9, 1).close()
+        while await in_history(losable, folder) != ids(10):  # noqa: ASYNC110 - likewise
+            await asyncio.sleep(0.01)
+    task.cancel()
+
+
+async def test_a_segment_of_which_not_all_was_read_stays(
+    losable: LosableDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a commit arrived and its answer did not: what is asked again was kept already."""
+    monkeypatch.setattr(drains, "BATCH", 2)
+    folder = tmp_path / "journal"
+    written(folder, 6).close()
+    keep = drains.ledger.keep
+    answers = iter([False])
+
+    async def kept(*arguments: object) -> bool:
+        await keep(*arguments)  # type: ignore[arg-type]
+        return next(answers, True)
+
+    monkeypatch.setattr(drains.ledger, "keep", kept)
+    drain = Drain(losable, folder)
+    await drain.read_all()
+    assert sizes(folder)
+    await drain.read_all()
+    assert await in_history(losable, folder) == ids(6)
+    assert not sizes(folder)

@@ -34,6 +34,7 @@ from benchmarks import (
     tts,
     upload_memory,
     voice,
+    waking,
 )
 from benchmarks.machine import describe_run
 from benchmarks.measure import Row, markdown_table
@@ -65,6 +66,7 @@ ALONE: Final = (
     long_recordings,
     preprocessing,
     upload_memory,
+    waking,
 )
 """Those that need no platform: commands of their own."""
 

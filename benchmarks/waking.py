@@ -1,11 +1,10 @@
-"""``python -m benchmarks.waking``: how long the first request waits for a model that sleeps, with real models.
+"""``python -m benchmarks waking``: how long the first request waits for a model that sleeps, with real models.
 
 Starts a platform of its own with ``serve_config.cluster.yaml``, whose sleepers fall asleep sooner. Must not know how a
 replica starts.
 """
 
 import argparse
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -92,7 +91,7 @@ def _seconds(ask: Callable[[], object]) -> float:
 
 def main(arguments: Sequence[str]) -> int:
     """Measure and print a table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.waking", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks waking", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
@@ -102,10 +101,6 @@ def main(arguments: Sequence[str]) -> int:
             httpx.Client(base_url=platform.url, trust_env=False, timeout=_ANSWER_TIMEOUT_S) as client,
         ):
             rows = measure(client, asked.rounds)
-    print(describe_run(["python", "-m", "benchmarks.waking", *arguments]))
+    print(describe_run(["python", "-m", "benchmarks", "waking", *arguments]))
     print(f"\n{markdown_table(rows)}")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

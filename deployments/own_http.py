@@ -1,7 +1,8 @@
 """How an ingress replica speaks HTTP: its server calls our app itself. Must not know the app.
 
-Serve starts a uvicorn for an ingress replica and answers through a method of its own, which costs twice what the rest
-of a small request does (two tasks, a queue, metadata, tracking). Here that server gets another app and other classes:
+Serve starts a uvicorn for an ingress replica and answers through a method of its own, which costs about as much as all
+the rest of a small request (two tasks, a queue, metadata, tracking: 0.26 s of processor time per 1,000 requests, 0.14
+without it). Here that server gets another app and other classes:
 
 - Our app is called at once; what belongs to Serve (``/-/`` paths, WebSockets) goes to Serve as before. Serve still
   counts what is under way, so that a replica drains before it ends, and has its figures for the dashboard.

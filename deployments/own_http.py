@@ -149,6 +149,11 @@ class Protocol(HttpToolsProtocol):
             scope = cycle.scope
             self._books.end(scope["method"], getattr(scope.get("route"), "path", ""), cycle.status, began_s)
 
+    def on_message_complete(self) -> None:
+        """As uvicorn's, and listen again: it does not while much of a body is not taken, and would hear no hang-up."""
+        super().on_message_complete()
+        self.flow.resume_reading()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """As uvicorn's, and end the work on a request that nobody waits for any more."""
         super().connection_lost(exc)

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -31,7 +32,8 @@ class Books:
         self.ended.append((method, route, status))
 
 
-cancelled = asyncio.Event()
+seen = SimpleNamespace()
+"""Events of the test that runs."""
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -39,11 +41,15 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
     length = [] if path == "/stream" else [(b"content-length", b"5")]
     if path == "/split":
         length.append((b"x-said", b"a\r\nset-cookie: b"))
-    if path == "/hangs":
+    if path == "/hears":
+        while (await receive()).get("more_body"):
+            pass
+        seen.heard.set()
+    if path in {"/hangs", "/hears"}:
         try:
             await asyncio.sleep(60)
         except asyncio.CancelledError:
-            cancelled.set()
+            seen.cancelled.set()
             raise
     await send({"type": "http.response.start", "status": 200, "headers": length})
     await asyncio.sleep(0.05)  # a head that is sent alone arrives alone
@@ -69,6 +75,7 @@ def books() -> Books:
 
 @pytest.fixture
 async def port(books: Books, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
+    seen.cancelled, seen.heard = asyncio.Event(), asyncio.Event()
     monkeypatch.setattr(httptools_impl, "RequestResponseCycle", Cycle)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         protocol: Any = partial(Protocol, books)
@@ -130,7 +137,6 @@ async def test_a_client_that_leaves_before_the_body_harms_nobody(port: int) -> N
 
 
 async def test_a_client_that_hangs_up_ends_the_work_on_its_request(port: int, books: Books) -> None:
-    cancelled.clear()
     _, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET /hangs HTTP/1.1\r\nHost: a\r\n\r\n")
     await writer.drain()
@@ -139,8 +145,22 @@ async def test_a_client_that_hangs_up_ends_the_work_on_its_request(port: int, bo
             await asyncio.sleep(0.01)
     writer.close()
     async with asyncio.timeout(10):
-        await cancelled.wait()
+        await seen.cancelled.wait()
         while books.under_way:  # noqa: ASYNC110 - likewise
+            await asyncio.sleep(0.01)
+
+
+async def test_a_client_that_hangs_up_after_a_large_body_is_noticed_too(port: int, books: Books) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    body = bytes(4 * 1024 * 1024)
+    writer.write(b"POST /hears HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    async with asyncio.timeout(10):
+        await writer.drain()
+        await seen.heard.wait()
+    writer.close()
+    async with asyncio.timeout(10):
+        await seen.cancelled.wait()
+        while books.under_way:  # noqa: ASYNC110 - the request tells nobody else that it has ended
             await asyncio.sleep(0.01)
 
 

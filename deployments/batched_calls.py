@@ -7,6 +7,7 @@ batch is under way until its replica says that it has begun, not until its slowe
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextvars import Context
@@ -19,6 +20,8 @@ from deployments.batched_call import Batch, BatchResponse, Call, Response
 from smartlite.domain.tenant import working_for
 from smartlite.errors import Overloaded, ReplicaLost
 from smartlite.logging import request_id
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +192,8 @@ class BatchedCalls:
         while identifiers := list(self._to_cancel):
             try:
                 await self._remote.cancel(identifiers)
+            except Exception:  # whoever leaves next is to be told of all the same
+                _logger.exception("requests were not cancelled")
             finally:
                 del self._to_cancel[: len(identifiers)]
 

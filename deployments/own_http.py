@@ -152,7 +152,8 @@ class Protocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """As uvicorn's, and listen again: it does not while much of a body is not taken, and would hear no hang-up."""
         super().on_message_complete()
-        self.flow.resume_reading()
+        if not self.pipeline:  # requests that wait for this one's answer are to wait outside
+            self.flow.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """As uvicorn's, and end the work on a request that nobody waits for any more."""

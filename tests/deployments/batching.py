@@ -56,6 +56,7 @@ class Replica:
         self.sent_for: list[str] = []
         self.was_asked_alone = asyncio.Event()
         self.cancelled: list[str] = []
+        self.cancel_failure: Exception | None = None
         self.is_accepting = asyncio.Event()
         self.is_accepting.set()
         self.failure: BaseException | None = None
@@ -112,6 +113,8 @@ class Replica:
         return Answer(getattr(self, method)(request))
 
     async def _cancel(self, identifiers: Collection[str]) -> None:
+        if self.cancel_failure is not None:
+            raise self.cancel_failure
         self.cancelled += identifiers
         self._runner.cancel(identifiers)
 

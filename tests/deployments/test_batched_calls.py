@@ -149,6 +149,22 @@ async def test_a_request_that_is_cancelled_leaves_the_others_of_its_batch_alone(
     assert await drain(staying) == ["staying-1", "staying-2"]
 
 
+async def test_a_replica_that_could_not_be_told_is_told_of_those_who_leave_later() -> None:
+    replica = Replica()
+    calls = replica.connect()
+    first, second, staying = (calls.call("wait", name, 1) for name in ("first", "second", "staying"))
+    await first.__anext__()
+    replica.cancel_failure = RuntimeError("The way is closed.")
+    first.cancel()
+    await settle()
+    replica.cancel_failure = None
+    second.cancel()
+    await settle()
+    assert replica.stopped == ["second"]
+    replica.gate("staying").set()
+    assert await drain(staying) == ["staying-1", "staying-2"]
+
+
 async def test_a_batch_that_nobody_waits_for_any_more_is_cancelled() -> None:
     replica = Replica()
     calls = replica.connect()

@@ -23,7 +23,7 @@ TIMEOUT_S: Final = 0.1
 """Of connecting, and of every answer."""
 MAX_CONNECTIONS: Final = 2
 """Of one process: while one waits for its answers, what comes meanwhile is collected for the other."""
-_WAIT_S: Final = 1.0
+WAIT_S: Final = 1.0
 """Longest wait of anybody; exchanges end sooner, and after a few that failed nothing is sent."""
 _MAX_BATCH: Final = 64
 """Scripts that are sent together; each takes Redis some 20 us."""
@@ -66,10 +66,18 @@ class RedisStore:
         url: ``Settings.redis_url``; nothing is connected yet.
         breaker: Tells when to leave Redis alone.
         timeout_s: See ``TIMEOUT_S``.
+        wait_s: See ``WAIT_S``.
     """
 
-    def __init__(self, url: str, breaker: CircuitBreaker | None = None, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        url: str,
+        breaker: CircuitBreaker | None = None,
+        timeout_s: float = TIMEOUT_S,
+        wait_s: float = WAIT_S,
+    ) -> None:
         self.breaker = breaker or CircuitBreaker()
+        self._wait_s = wait_s
         # protocol 2: the answers are arrays of numbers, and version 3 costs another exchange on every connection.
         self._pool = ConnectionPool.from_url(
             url,
@@ -99,7 +107,7 @@ class RedisStore:
             self._workers.add(worker)
             worker.add_done_callback(self._workers.discard)
         try:
-            async with asyncio.timeout(_WAIT_S):
+            async with asyncio.timeout(self._wait_s):
                 return await call.answer
         except TimeoutError as error:
             raise RedisUnavailable("Redis does not answer.") from error

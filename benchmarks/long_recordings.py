@@ -31,7 +31,7 @@ from smartlite.domain.audio import RECOGNITION_SAMPLE_RATE_HZ
 
 _GOAL: Final = Goal("at most", 0.65)
 _WER_GOAL: Final = Goal("at most", 10.0, "%")
-_FIRST_PORT: Final = 33_000
+_FIRST_PORT: Final = 28_000
 _ORDER: Final = (1, 2, 2, 1)
 _SEED: Final = 1
 _PAUSES_S: Final = (0.4, 1.6)

@@ -1,8 +1,7 @@
 """The replicas of this replica's own deployment: how many run, and a way to ask one. Must not know what is asked.
 
-A call goes to whichever replica has the fewest requests, which may be the one that asks. It waits where every replica
-is full, so whoever asks gives up before long and does the work itself: replicas that only wait for each other would
-wait for ever.
+A call goes to whichever other replica has the fewest requests (``peer_router``). It waits where every one is full, so
+whoever asks gives up before long and does the work itself: replicas that only wait for each other would wait for ever.
 """
 
 import asyncio

@@ -30,10 +30,6 @@ _TAKE_TIMEOUT_S: Final = 1.0
 """Longest wait for another replica to take a sentence, which it does before it works."""
 _SENTENCE_TIMEOUT_S: Final = 10.0
 """Longest wait for it to be spoken there."""
-_TRIES: Final = 4
-"""Calls for one sentence: Serve gives one to this replica as often as to another that has as much to do."""
-
-
 _FIRST_PIECE_S: Final = 0.25
 """Of the first sentence, encoded and sent before the rest: 5 s take 48 ms as mp3 (142 ms on a busy machine), this much
 less than 3 ms. Each further piece is twice as long, so that it is encoded while the one before it plays."""
@@ -75,7 +71,6 @@ class TTSDeployment(EngineReplica[TTSEngine]):
         self._others = 0
         self._own_texts = 0
         self._lent_sentences = 0
-        self._asked: list[SpeakRequest] = []
 
     async def model_voices(self) -> dict[str, tuple[Voice, ...]]:
         """Who speaks, by model id, of the models that are there from the start."""
@@ -121,9 +116,6 @@ class TTSDeployment(EngineReplica[TTSEngine]):
         Raises:
             SmartLiteError: As the engine.
         """
-        if request in self._asked:
-            yield SentenceAnswer(is_taken=False, came_back=True)
-            return
         is_loaded = (await self.model_states()).get(request.model) == "loaded"
         if self._own_texts or self._lent_sentences >= self._sharing.ahead or not is_loaded:
             yield SentenceAnswer(is_taken=False)
@@ -167,26 +159,18 @@ class TTSDeployment(EngineReplica[TTSEngine]):
         return speak_together(sentences, Places(speak_here, here + 1, speak_elsewhere, elsewhere))
 
     async def _speak_elsewhere(self, asked: SpeakRequest) -> AsyncGenerator[SpokenSentence, None]:
-        self._asked.append(asked)
+        is_taken = True
         try:
-            for _ in range(_TRIES):
-                answer = SentenceAnswer(is_taken=True)
-                # Read to the end: to cancel a call that came back cancels all calls of this text.
-                async with aclosing(self._peers.stream("speak_sentence", asked)) as events:
-                    async for event in events:
-                        if isinstance(event, SpokenSentence):
-                            yield event
-                        else:
-                            answer = event
-                if answer.is_taken:
-                    return
-                if not answer.came_back:
-                    raise Overloaded("The other replica has enough to speak.")
-            raise Overloaded("The sentence reached no other replica.")
+            async with aclosing(self._peers.stream("speak_sentence", asked)) as events:
+                async for event in events:
+                    if isinstance(event, SpokenSentence):
+                        yield event
+                    else:
+                        is_taken = event.is_taken
+            if not is_taken:
+                raise Overloaded("The other replica has enough to speak.")
         except SmartLiteError:
             raise
         except Exception as error:
             _logger.exception("another replica could not be asked")
             raise Unavailable("Another replica could not be asked.") from error
-        finally:
-            self._asked.remove(asked)

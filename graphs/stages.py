@@ -11,6 +11,7 @@ from deployments.embedding import EmbeddingDeployment
 from deployments.ingress import IngressDeployment
 from deployments.llm import LLMDeployment
 from deployments.loading import EngineSpec, load_engines, on_demand, open_decoder, open_replica_peers
+from deployments.peer_router import PEERS_ASK_OTHERS
 from deployments.pipeline import PipelineDeployment
 from deployments.text import TextDeployment
 from deployments.tts import Sharing, TTSDeployment
@@ -27,11 +28,11 @@ def bind_models(planned: PlannedDeployment, args: PlatformArgs) -> Application:
     load = partial(load_engines, _specs(planned, "startup"))
     later = on_demand(_specs(planned, "on_demand"), planned.max_loaded)
     if planned.tasks == {"asr"}:
-        return serve.deployment(ASRDeployment, name=planned.name).bind(
+        return serve.deployment(ASRDeployment, name=planned.name, request_router_config=PEERS_ASK_OTHERS).bind(
             load, open_decoder, later, args.asr.piece_s, open_replica_peers
         )
     if planned.tasks == {"tts"}:
-        return serve.deployment(TTSDeployment, name=planned.name).bind(
+        return serve.deployment(TTSDeployment, name=planned.name, request_router_config=PEERS_ASK_OTHERS).bind(
             load, open_encoder, later, _sharing(planned, args)
         )
     if planned.tasks == {"embedding"}:

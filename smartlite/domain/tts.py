@@ -61,8 +61,6 @@ class SentenceAnswer:
     """
 
     is_taken: bool
-    came_back: bool = False
-    """Refused since this is the replica that asks; another call may reach another one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,18 +40,13 @@ class Way:
         self.replica = replica
         self.error = error or ReplicaLost("gone")
         self.asked: list[str] = []
-        self.back_to: TTSDeployment | None = None
-        """Who asks, where the first call for each sentence comes back to it."""
 
     async def stream(self, method: str, asked: Any, size_bytes: int = 0) -> AsyncGenerator[Any, None]:
         assert method == "speak_sentence"
         self.asked.append(asked.text)
         if self.replica is None:
             raise self.error
-        replica = self.replica
-        if self.back_to is not None and self.asked.count(asked.text) == 1:
-            replica = self.back_to
-        async for event in replica.speak_sentence(asked):
+        async for event in self.replica.speak_sentence(asked):
             yield event
 
 
@@ -125,15 +120,7 @@ async def test_nothing_is_shared_of_one_sentence_or_a_text_whose_language_nobody
     assert way.asked == []
 
 
-async def test_a_sentence_that_comes_back_to_the_replica_that_asks_is_given_away_again() -> None:
-    way = Way(TTSDeployment(engines, open_encoder, sharing=Sharing({"fake": 1}, 2)))
-    way.back_to = await replica_beside(way)
-    events = [event async for event in way.back_to.speak(request())]
-    assert isinstance(events[-1], SpeechFinished)
-    assert {way.asked.count(sentence) for sentence in way.asked} == {2}
-
-
-async def test_a_sentence_that_always_comes_back_is_spoken_where_it_is() -> None:
+async def test_a_sentence_that_comes_back_is_spoken_where_it_is() -> None:
     whole, _ = await spoken(TTSDeployment(engines, open_encoder), request())
     way = Way(None)
     way.replica = replica = await replica_beside(way)

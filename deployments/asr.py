@@ -25,10 +25,7 @@ from smartlite.domain.asr import (
 )
 from smartlite.domain.audio import AudioChunk, AudioFile, EncodedAudio
 from smartlite.engines.protocols import ASREngine
-from smartlite.engines.recording_pieces import Pieces
-
-_SHORTEST_PART: Final = 3
-"""A piece is not made shorter than this part of ``piece_s`` to give every replica one."""
+from smartlite.engines.recording_pieces import SHORTEST_PART, Pieces
 
 
 class Decoder(Protocol):
@@ -98,7 +95,7 @@ class ASRDeployment(EngineReplica[ASREngine]):
         """Give the recording to the engine, or pieces of it to this engine and others, where that is faster."""
         at_once = engine.pieces_at_once
         if at_once and 0 < self._piece_s < audio.duration_s:
-            worthwhile = int(_SHORTEST_PART * audio.duration_s / self._piece_s)
+            worthwhile = int(SHORTEST_PART * audio.duration_s / self._piece_s)
             here = min(at_once, worthwhile)
             # A model on demand is where it was asked for: its pieces would have every other replica load it too.
             others = (await self._peers.running() or 1) - 1 if request.model in self.kept_engines else 0

@@ -29,7 +29,9 @@ def talk(espeak: Speak) -> np.ndarray:
     return np.tile(with_pause, 60 * RATE_HZ // len(with_pause) + 1)[: 60 * RATE_HZ]
 
 
-@pytest.mark.parametrize(("piece_s", "side_by_side", "count"), [(60, 1, 1), (60, 2, 2), (20, 2, 4), (25, 3, 3)])
+@pytest.mark.parametrize(
+    ("piece_s", "side_by_side", "count"), [(60, 1, 1), (60, 2, 2), (25, 3, 3), (20, 4, 4), (20, 2, 8)]
+)
 def test_pieces_are_the_whole_recording_in_order(
     talk: np.ndarray, piece_s: float, side_by_side: int, count: int
 ) -> None:
@@ -38,11 +40,18 @@ def test_pieces_are_the_whole_recording_in_order(
     assert np.array_equal(np.concatenate([piece.audio.samples for piece in pieces]), talk)
     starts = np.cumsum([0.0, *(piece.audio.duration_s for piece in pieces)])
     assert [piece.start_s for piece in pieces] == pytest.approx(starts[:-1])
-    assert max(piece.audio.duration_s for piece in pieces) <= 1.5 * 60 / count
+    assert max(piece.audio.duration_s for piece in pieces) <= 1.25 * piece_s
+
+
+def test_pieces_get_shorter_towards_the_end(talk: np.ndarray) -> None:
+    lengths_s = [piece.audio.duration_s for piece in cut(np.tile(talk, 5), 60, 2)]
+    assert lengths_s[0] == pytest.approx(60, abs=10)
+    assert max(lengths_s[-3:]) <= 1.5 * 60 / 3
+    assert sum(lengths_s) == pytest.approx(300)
 
 
 def test_pieces_end_where_nobody_speaks(talk: np.ndarray) -> None:
-    for piece in cut(talk, 20, 1)[1:]:
+    for piece in cut(talk, 20, 3)[1:]:
         at = round(piece.start_s * RATE_HZ)
         assert not talk[at - RATE_HZ // 20 : at + RATE_HZ // 20].any()
 
@@ -51,7 +60,7 @@ def test_a_recording_without_a_pause_is_cut_at_its_quietest(espeak: Speak) -> No
     word = espeak("Aaaaaaaaaaaah").samples
     loud = word[len(word) // 2 - 1600 : len(word) // 2 + 1600]
     samples = np.tile(loud, 60 * RATE_HZ // len(loud))
-    assert len(cut(samples, 20, 1)) == 3
+    assert len(cut(samples, 20, 3)) == 3
 
 
 @pytest.mark.parametrize("count", [0, 1, 100])

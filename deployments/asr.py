@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from functools import partial
-from typing import Final, Protocol
+from typing import Protocol
 
 from deployments.engine_replica import EngineReplica
 from deployments.model_pool import OnDemand

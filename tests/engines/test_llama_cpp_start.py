@@ -43,7 +43,7 @@ def test_batches_smaller_than_the_number_of_slots_are_refused() -> None:
 
 
 def test_batches_that_cannot_hold_what_is_guessed_are_refused() -> None:
-    with pytest.raises(ConfigurationError, match=r"batch_tokens \(16\) must be at least 72 for speculation"):
+    with pytest.raises(ConfigurationError, match=r"batch_tokens \(24\) must be at least 72 for speculation"):
         parse_options("llm", "llama_cpp", {"parallel": 8, "speculation": "ngram_simple"})
 
 

@@ -2,8 +2,9 @@
 
 Must not know what is asked, nor Ray.
 
-At most so many batches are under way; what comes meanwhile is the next one, so nobody waits where little is asked. A
-batch is under way until its replica says that it has begun, not until its slowest item has ended.
+At most so many batches are under way, and behind a large one none; what comes meanwhile is the next one, so nobody waits
+where little is asked. A batch is under way until its replica says that it has begun, not until its slowest item has
+ended.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextvars import Context
 from dataclasses import dataclass
 from itertools import count
+from typing import Final
 from uuid import uuid4
 
 from deployments.batch_messages import Item, Room
@@ -22,6 +24,10 @@ from smartlite.errors import Overloaded, ReplicaLost
 from smartlite.logging import request_id
 
 _logger = logging.getLogger(__name__)
+
+_LARGE: Final = 4
+"""Requests under way behind which the next batch waits. A second batch sent at once would take the first few of those who
+ask meanwhile, at the price of a whole call (32 callers: 14 to 20 % less was answered a second)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,7 @@ class BatchedCalls:
         """By tenant, the next one first."""
         self._unbegun = 0
         self._under_way = 0
+        self._sent_unbegun = 0
         self._is_due = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._to_cancel: list[str] = []
@@ -117,17 +124,22 @@ class BatchedCalls:
 
     def _send_soon(self) -> None:
         """Once for all that ask in this turn of the loop."""
-        if not self._is_due and self._under_way < self._limits.under_way:
+        if not self._is_due and self._may_send():
             self._is_due = True
             asyncio.get_running_loop().call_soon(self._send)
 
+    def _may_send(self) -> bool:
+        """Whether a batch may go now."""
+        return not self._under_way or (self._under_way < self._limits.under_way and self._sent_unbegun < _LARGE)
+
     def _send(self) -> None:
         self._is_due = False
-        while self._waiting and self._under_way < self._limits.under_way:
+        while self._waiting and self._may_send():
             batch = Batch(self._take())
             for call in batch.calls:
                 call.batch = batch
             self._under_way += 1
+            self._sent_unbegun += len(batch.calls)
             # In no request's context: Serve cancels what belongs to a request when its client leaves.
             self._start(self._carry(batch), Context())
 
@@ -175,6 +187,7 @@ class BatchedCalls:
         batch.has_begun = True
         self._under_way -= 1
         self._unbegun -= len(batch.calls)
+        self._sent_unbegun -= len(batch.calls)
         # Whoever left while the batch was on its way could not be told to its replica.
         if any(not call.has_ended for call in batch.calls):
             for call in batch.calls:

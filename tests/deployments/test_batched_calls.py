@@ -39,6 +39,21 @@ async def test_what_comes_while_two_batches_are_under_way_goes_with_the_next() -
     assert replica.batches == [["a"], ["b"], ["c", "d", "e"]]
 
 
+async def test_behind_a_large_batch_the_next_one_collects() -> None:
+    replica = Replica()
+    replica.is_accepting.clear()
+    calls = replica.connect()
+    waiting = [calls.call("say", name, 1) for name in "abcd"]
+    await settle()
+    for name in "ef":
+        waiting.append(calls.call("say", name, 1))
+        await settle()
+    assert replica.batches == [["a", "b", "c", "d"]]
+    replica.is_accepting.set()
+    assert [len(await drain(call)) for call in waiting] == [2] * 6
+    assert replica.batches == [["a", "b", "c", "d"], ["e", "f"]]
+
+
 async def test_slow_requests_that_have_begun_keep_no_other_batch_waiting() -> None:
     replica = Replica()
     calls = replica.connect()

@@ -2,9 +2,9 @@
 
 Must not know what is asked, nor Ray.
 
-At most so many batches are under way, and behind a large one none; what comes meanwhile is the next one, so nobody waits
-where little is asked. A batch is under way until its replica says that it has begun, not until its slowest item has
-ended.
+At most so many batches are under way, and behind a large one none; what comes meanwhile is the next one, so nobody
+waits where little is asked. A batch is under way until its replica says that it has begun, not until its slowest item
+has ended.
 """
 
 import asyncio
@@ -26,8 +26,8 @@ from smartlite.logging import request_id
 _logger = logging.getLogger(__name__)
 
 _LARGE: Final = 4
-"""Requests under way behind which the next batch waits. A second batch sent at once would take the first few of those who
-ask meanwhile, at the price of a whole call (32 callers: 14 to 20 % less was answered a second)."""
+"""Requests under way behind which the next batch waits. A second batch sent at once would take the first few of those
+who ask meanwhile, at the price of a whole call (32 callers: 14 to 20 % less was answered a second)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,15 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from itertools import chain
+from typing import Final
 
 from deployments.engine_replica import EngineReplica
 from deployments.model_pool import OnDemand
 from smartlite.domain.llm import ChatEvent, ChatRequest, TextDelta
 from smartlite.engines.protocols import LLMEngine
+
+_WHOLE_FRAME_S: Final = 0.25
+"""Between messages of an answer that nobody sees before its end; they tell that the replica still works on it."""
 
 
 class LLMDeployment(EngineReplica[LLMEngine]):
@@ -32,10 +36,11 @@ class LLMDeployment(EngineReplica[LLMEngine]):
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[ChatEvent, None]:
         """See LLMStage."""
+        frame_s = max(self._frame_s, _WHOLE_FRAME_S) if request.is_whole else self._frame_s
         async with (
             self.engine(request.model) as engine,
             aclosing(engine.chat(request.messages, request.options)) as events,
-            aclosing(join_deltas(events, self._frame_s)) as frames,
+            aclosing(join_deltas(events, frame_s)) as frames,
         ):
             async for frame in frames:
                 yield frame

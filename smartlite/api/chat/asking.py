@@ -114,10 +114,10 @@ class Asking:
                         spending.use(ModelUsage(self.model, event.usage.prompt_tokens, event.usage.completion_tokens))
                         unfinished.pop(index, None)
                     elif isinstance(event, TextDelta) and index in unfinished:
-                        unfinished[index] += 1
+                        unfinished[index] += max(1, len(event.text) // CHARACTERS_PER_TOKEN)
                     yield index, event
         finally:
-            # Whoever hangs up has used what was written until then: a delta is a token, or nearly.
+            # Whoever hangs up has used what was written until then: a delta has a token, or several in one message.
             if not first:
                 prompt_tokens = sum(len(message.content) for message in messages) / CHARACTERS_PER_TOKEN
                 for written in unfinished.values():

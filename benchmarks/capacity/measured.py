@@ -13,6 +13,8 @@ from benchmarks.load.curve import Plan
 from smartlite.errors import InvalidRequest
 
 _MIN_RUNS = 3
+_SERVED = 0.95
+"""Of what was sent, where a run tells what a request costs; above a server's limit it is mostly refusals that cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,11 @@ class Point:
     p99_ms: float
     client_cpu_s: float
     server_cpu_s: float
+
+    @property
+    def is_served(self) -> bool:
+        """Whether nearly all that was sent was answered as asked."""
+        return self.succeeded >= _SERVED * self.requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +72,28 @@ def read_points(path: Path, server: str) -> list[Point]:
 
 
 def fit_cost(points: Sequence[Point]) -> Cost:
-    """Least squares of processor time over seconds and requests.
+    """Least squares of processor time over seconds and requests, of the runs in which nearly all was answered.
 
     Raises:
-        InvalidRequest: The processor time is not known: the server ran on another machine.
+        InvalidRequest: The processor time is not known, since the server ran on another machine; or too few runs stayed
+            below the server's limit for a line.
     """
     if any(math.isnan(point.server_cpu_s) for point in points):
         raise InvalidRequest("The processor time of this server was not measured.", "server")
+    served = [point for point in points if point.is_served]
     settle_s = Plan().settle_s
-    inputs = np.array([[point.duration_s + settle_s, point.succeeded] for point in points])
-    spent = np.array([point.server_cpu_s for point in points])
-    (idle, request_s), *_ = np.linalg.lstsq(inputs, spent, rcond=None)
-    client_s = statistics.median(point.client_cpu_s / point.requests for point in points)
-    return Cost(max(float(idle), 0.0), max(float(request_s), 0.0), client_s)
+    inputs = np.array([[point.duration_s + settle_s, point.succeeded] for point in served])
+    spent = np.array([point.server_cpu_s for point in served])
+    is_line = len({point.offered_per_s for point in served}) > 1
+    idle, request_s = map(float, np.linalg.lstsq(inputs, spent, rcond=None)[0]) if is_line else (0.0, 0.0)
+    if request_s <= 0:
+        raise InvalidRequest(
+            f"Of {len(points)} open-loop runs {len(served)} answered {_SERVED:.0%} of what was sent, which does not "
+            "tell what a request costs. Measure again with several lower rates (--rate).",
+            "results",
+        )
+    client_s = statistics.median(point.client_cpu_s / point.requests for point in served)
+    return Cost(max(idle, 0.0), request_s, client_s)
 
 
 def _point(line: dict[str, str]) -> Point:

@@ -1,5 +1,6 @@
 """Costs from the loads of a run."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,27 @@ def test_a_cost_is_so_much_each_second_and_so_much_each_request() -> None:
     assert cost.idle_cores == pytest.approx(0.2)
     assert cost.request_s == pytest.approx(0.0003)
     assert cost.client_s == pytest.approx(1e-4)
+
+
+def test_runs_above_the_limit_of_a_server_do_not_tell_what_a_request_costs() -> None:
+    below = [point(requests, 2 + requests * 0.0003) for requests in (1000, 5000, 20_000)]
+    above = replace(point(40_000, 18.0), succeeded=9_000)
+
+    assert fit_cost([*below, above]).request_s == pytest.approx(0.0003)
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        [replace(point(requests, 18.0), succeeded=900) for requests in (1000, 5000, 20_000)],
+        [point(1000, 3.0), point(1000, 3.1), point(1000, 3.2)],
+        [point(1000, 9.0), point(5000, 6.0), point(20_000, 3.0)],
+    ],
+    ids=["all above the limit", "one rate", "the more the cheaper"],
+)
+def test_runs_that_do_not_tell_what_a_request_costs_are_refused(points: list[Point]) -> None:
+    with pytest.raises(InvalidRequest, match="lower rates"):
+        fit_cost(points)
 
 
 def test_cores_for_a_rate_leave_room() -> None:

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shlex
 import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ def describe_run(command: Sequence[str]) -> str:
     libraries = ", ".join(f"{name} {_version(name)}" for name in _LIBRARIES)
     return "\n".join(
         (
-            f"- Date: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC. Commit: {_commit()}. Command: `{' '.join(command)}`",
+            f"- Date: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC. Commit: {_commit()}. Command: `{shlex.join(command)}`",
             f"- Machine: {_cpu_model()}, {len(os.sched_getaffinity(0))} cores, {memory_gb:.1f} GB, "
             f"{platform.system()} {platform.release()}; load of the last 1, 5, 15 minutes at the start: {load}",
             f"- Python {platform.python_version()}, {libraries}",

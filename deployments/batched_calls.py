@@ -28,6 +28,10 @@ _logger = logging.getLogger(__name__)
 _LARGE: Final = 4
 """Requests under way behind which the next batch waits. A second batch sent at once would take the first few of those
 who ask meanwhile, at the price of a whole call (32 callers: 14 to 20 % less was answered a second)."""
+_TURNS: Final = 4
+"""Turns of the event loop between a batch that has begun and the next one: where nothing happens a few microseconds,
+and else those who were answered ask again and go with those who wait (32 callers: 20 to 50 % more was answered a
+second; with 2 or 8 turns as many)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +126,18 @@ class BatchedCalls:
         queue = -1 if self._room is None else self._room.queue
         return self._limits.waiting if queue < 0 else min(queue, self._limits.waiting)
 
-    def _send_soon(self) -> None:
-        """Once for all that ask in this turn of the loop."""
+    def _send_soon(self, turns: int = 0) -> None:
+        """Once for all that ask in this turn of the loop, and in so many more."""
         if not self._is_due and self._may_send():
             self._is_due = True
-            asyncio.get_running_loop().call_soon(self._send)
+            self._wait(turns)
+
+    def _wait(self, turns: int) -> None:
+        loop = asyncio.get_running_loop()
+        if turns:
+            loop.call_soon(self._wait, turns - 1)
+        else:
+            loop.call_soon(self._send)
 
     def _may_send(self) -> bool:
         """Whether a batch may go now."""
@@ -193,7 +204,7 @@ class BatchedCalls:
             for call in batch.calls:
                 if call.has_ended:
                     self._cancel(call.item.id)
-        self._send_soon()
+        self._send_soon(_TURNS)
 
     def _cancel(self, identifier: str) -> None:
         """Have the replicas told, with all who leave meanwhile."""

@@ -54,6 +54,24 @@ async def test_behind_a_large_batch_the_next_one_collects() -> None:
     assert replica.batches == [["a", "b", "c", "d"], ["e", "f"]]
 
 
+async def test_who_was_answered_and_asks_again_goes_with_those_who_wait() -> None:
+    replica = Replica()
+    replica.is_accepting.clear()
+    calls = replica.connect()
+
+    async def ask_twice(name: str) -> None:
+        await drain(calls.call("say", name, 1))
+        await drain(calls.call("say", name, 1))
+
+    asking = [asyncio.create_task(ask_twice(name)) for name in "abcd"]
+    await settle()
+    late = asyncio.create_task(drain(calls.call("say", "e", 1)))
+    await settle()
+    replica.is_accepting.set()
+    await asyncio.gather(*asking, late)
+    assert replica.batches == [["a", "b", "c", "d"], ["e", "a", "b", "c", "d"]]
+
+
 async def test_slow_requests_that_have_begun_keep_no_other_batch_waiting() -> None:
     replica = Replica()
     calls = replica.connect()

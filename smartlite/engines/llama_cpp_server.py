@@ -47,9 +47,10 @@ class LlamaCppOptions(EngineOptions):
     batch_tokens: int = Field(default=24, ge=1, le=8192)
     """Tokens computed at one go, at least ``parallel``. A cancelled request ends at the second end of a batch at the
     latest, so this bounds how long it goes on: with one thread on a quiet machine, in a prompt of 150 to 700 tokens, up
-    to 76 to 104 ms with 16, 104 to 140 with 24; twice as long where every core is busy. A prompt of 44 tokens is read
-    19 ms sooner with 24 than with 16, and no sooner with more. Eight requests at once (76 tokens read, 65 written each)
-    took 0.90x the tokens/s of batches of 2,048 with 16, 0.93x to 1.02x with 24. With a GPU take 512 or more."""
+    to 76 to 104 ms with 16, 104 to 140 with 24; with every core busy 155 to 221 and 251 to 355. A prompt of 44 tokens
+    is read 19 ms sooner with 24 than with 16, and no sooner with more. Eight requests at once (76 tokens read, 65
+    written each) took 0.90x the tokens/s of batches of 2,048 with 16, 0.93x to 1.02x with 24. With a GPU take 512 or
+    more."""
     gpu_layers: int = Field(default=-1, ge=-1)
     """Layers computed by a GPU that this build of the library can use; -1 is all, 0 is none."""
     kv_cache_type: Literal["f16", "q8_0"] = "f16"

@@ -92,7 +92,7 @@ async def test_what_another_place_refuses_or_fails_at_is_spoken_here(error: Exce
 
 
 async def test_what_is_cancelled_on_the_way_to_another_place_is_spoken_here() -> None:
-    """Serve does so to every call of a request when one that came back to its own replica is cancelled."""
+    """Serve does so to every call of a request when one of them is cancelled."""
 
     async def cancelled(sentence: str) -> AsyncGenerator[SpokenSentence, None]:
         if sentence:

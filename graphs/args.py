@@ -68,7 +68,8 @@ class LLMArgs(StageArgs):
     """The LLM stage."""
 
     frame_s: Annotated[float, Field(ge=0, le=1)] = 0.03
-    """Tokens that come faster than one in so many seconds are sent together; 0 sends each alone."""
+    """Tokens that come faster than one in so many seconds are sent together; 0 sends each alone. Of an answer that is
+    not streamed, those of 0.25 s are, whatever stands here."""
 
 
 class TTSArgs(StageArgs):

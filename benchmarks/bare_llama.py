@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from smartlite.domain.models import ModelFiles
+from smartlite.engines.cores import usable_cores
 from smartlite.engines.registry import parse_options
 
 
@@ -30,7 +31,8 @@ class BareLlama:
         parameters.n_ctx = parsed.context_tokens
         parameters.n_parallel = parsed.parallel
         if parsed.threads is not None:
-            parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = parsed.threads
+            parameters.cpuparams.n_threads = parsed.threads
+            parameters.cpuparams_batch.n_threads = parsed.batch_threads or max(parsed.threads, usable_cores())
         parameters.verbosity = 0
         # The library opens a port by itself; here it gets a socket that nobody finds.
         folder = Path(tempfile.mkdtemp(prefix="llama-"))

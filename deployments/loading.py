@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Final
 
 from deployments.cores import own_cores
 from deployments.loopback import bind_to_loopback
@@ -15,6 +16,7 @@ from deployments.peers import Peers, open_peers
 from smartlite.codecs.limits import AudioLimits
 from smartlite.codecs.pool import DecoderPool
 from smartlite.config import Settings, load_settings
+from smartlite.domain.models import ModelTask
 from smartlite.engines.protocols import Engine
 from smartlite.engines.registry import create, parse_options
 from smartlite.logging import configure_logging
@@ -23,6 +25,14 @@ from smartlite.models.store import ModelStore
 from smartlite.storage.open_objects import open_objects
 
 _logger = logging.getLogger(__name__)
+
+_BY_CORES: Final[Mapping[ModelTask, tuple[str, int]]] = {
+    "asr": ("threads", 256),
+    "llm": ("batch_threads", 8),
+    "embedding": ("batch_threads", 8),
+}
+"""The option of how many threads there are, and the most that a replica gives itself: threads of a language model meet
+so often that many of them mostly wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,20 +97,20 @@ def _fetch_one(specs: Mapping[str, EngineSpec], model: str) -> None:
 def _load(spec: EngineSpec, settings: Settings) -> Engine:
     began = time.monotonic()
     files = open_store(settings).ensure_local(spec.entry)
-    engine = create(spec.entry.task, spec.engine, files, _with_threads(spec))
+    engine = create(spec.entry.task, spec.engine, files, with_threads(spec))
     engine.start()
     seconds = round(time.monotonic() - began, 2)
     _logger.info("model loaded", extra={"model": spec.entry.id, "engine": spec.engine, "seconds": seconds})
     return engine
 
 
-def _with_threads(spec: EngineSpec) -> dict[str, object]:
-    """The engine's options; a recogniser that is not told how many threads it has gets this replica's cores."""
-    if spec.entry.task != "asr" or "threads" in spec.options:
+def with_threads(spec: EngineSpec) -> dict[str, object]:
+    """The engine's options; one that is not told how many threads it has gets this replica's cores."""
+    option, most = _BY_CORES.get(spec.entry.task, ("", 0))
+    fields = type(parse_options(spec.entry.task, spec.engine, spec.options)).model_fields
+    if option in spec.options or option not in fields:
         return spec.options
-    if "threads" not in type(parse_options("asr", spec.engine, spec.options)).model_fields:
-        return spec.options
-    return {**spec.options, "threads": own_cores()}
+    return {**spec.options, option: min(most, own_cores())}
 
 
 def _trim_heap() -> None:

@@ -33,7 +33,9 @@ class LlamaCppEmbeddingOptions(EngineOptions):
     context_tokens: Annotated[int, Field(ge=64)] = 1024
     """Longest text in tokens. It is computed at one go, so memory grows with it: 790 MB resident with 2,048."""
     threads: Annotated[int, Field(ge=1, le=256)] | None = None
-    """Threads that compute; as of the engine for chats."""
+    """Threads that compute a single token; as of the engine for chats."""
+    batch_threads: Annotated[int, Field(ge=1, le=256)] | None = None
+    """Threads that compute a text; as of the engine for chats."""
     gpu_layers: Annotated[int, Field(ge=-1)] = -1
     """Layers computed by a GPU that this build of the library can use; -1 is all, 0 is none."""
     timeout_s: Annotated[float, Field(gt=0)] = 120.0
@@ -63,6 +65,7 @@ class LlamaCppEmbedding:
             parallel=1,
             batch_tokens=tokens,
             threads=self._options.threads,
+            batch_threads=self._options.batch_threads,
             gpu_layers=self._options.gpu_layers,
             prompt_cache_mb=0,
         )

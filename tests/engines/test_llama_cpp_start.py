@@ -5,11 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import xllamacpp
 
 from smartlite.domain.llm import ChatOptions, Message
 from smartlite.domain.models import ModelFiles
 from smartlite.engines.llama_cpp import LlamaCpp
-from smartlite.engines.llama_cpp_server import LlamaCppOptions
+from smartlite.engines.llama_cpp_server import LlamaCppOptions, parameters_for
 from smartlite.engines.registry import parse_options
 from smartlite.errors import ConfigurationError, EngineFailed, ModelNotReady
 
@@ -43,8 +44,19 @@ def test_batches_smaller_than_the_number_of_slots_are_refused() -> None:
 
 
 def test_batches_that_cannot_hold_what_is_guessed_are_refused() -> None:
-    with pytest.raises(ConfigurationError, match=r"batch_tokens \(24\) must be at least 72 for speculation"):
+    with pytest.raises(ConfigurationError, match=r"batch_tokens \(48\) must be at least 72 for speculation"):
         parse_options("llm", "llama_cpp", {"parallel": 8, "speculation": "ngram_simple"})
+
+
+@pytest.mark.parametrize(
+    ("options", "threads", "batch_threads"),
+    [({"threads": 1, "batch_threads": 3}, 1, 3), ({"threads": 150, "batch_threads": 3}, 150, 150)],
+)
+def test_batches_have_threads_of_their_own_and_never_fewer(
+    options: dict[str, int], threads: int, batch_threads: int
+) -> None:
+    found = parameters_for(xllamacpp, Path("m.gguf"), LlamaCppOptions.model_validate(options), Path("s.sock"))
+    assert (found.cpuparams.n_threads, found.cpuparams_batch.n_threads) == (threads, batch_threads)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"GGUF", b"this is text"])

@@ -27,6 +27,9 @@ _TAKE_TIMEOUT_S: Final = 2.0
 _REST_S: Final = 5.0
 """Before a peer is asked again that took none, or was lost."""
 
+_OPEN_PER_WORKER: Final = 4
+"""Pieces that are worked on, or done and not told yet."""
+
 Here = Callable[[AudioChunk, TranscribeOptions], AsyncGenerator[EngineTranscriptEvent, None]]
 There = Callable[[AudioChunk, TranscribeOptions], AsyncGenerator[PieceEvent, None]]
 
@@ -79,11 +82,12 @@ class SharedRecording:
         self._there = there
         self._here_at_once = here_at_once
         self._there_at_once = there_at_once
-        # Beyond what is being worked on, as many may be ready: a reader that is slow holds the work up.
-        self._most_open = 2 * (here_at_once + there_at_once)
+        # A reader that is slow holds the work up. A piece that takes long does not: Whisper decodes a window up to five
+        # times again, which is as long as three other windows.
+        self._most_open = _OPEN_PER_WORKER * (here_at_once + there_at_once)
         self._open: deque[_Work] = deque()
         self._given_back: deque[_Work] = deque()
-        self._is_cutting = False
+        self._cutting: asyncio.Task[None] | None = None
         self._all_cut = False
         self._news = asyncio.Event()
 
@@ -118,6 +122,8 @@ class SharedRecording:
                     continue
                 await self._news.wait()
         finally:
+            if self._cutting is not None:
+                workers.append(self._cutting)
             for worker in workers:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
@@ -134,7 +140,7 @@ class SharedRecording:
                 return info, work, events
             await events.aclose()
             silent = silent or info
-            self._open.clear()
+            self._open.remove(work)
         if silent is None:
             raise EngineFailed("A recording without a sample was to be cut.")
         return silent, None, None
@@ -168,28 +174,32 @@ class SharedRecording:
     async def _take(self) -> _Work | None:
         """Wait for a piece to work on; None when every piece is done."""
         while not self._given_back:
-            if self._all_cut:
-                if all(work.is_done for work in self._open):
-                    return None
-            elif not self._is_cutting and len(self._open) < self._most_open:
-                await self._cut()
-                continue
+            self._cut_ahead()
+            if self._all_cut and all(work.is_done for work in self._open):
+                return None
             await self._news.wait()
-        return self._given_back.popleft()
+        work = self._given_back.popleft()
+        self._cut_ahead()
+        return work
+
+    def _cut_ahead(self) -> None:
+        """Have a piece ready for whoever asks next."""
+        if self._cutting is not None and self._cutting.done():
+            self._cutting.result()
+            self._cutting = None
+        is_wanted = not (self._given_back or self._all_cut) and len(self._open) < self._most_open
+        if is_wanted and self._cutting is None:
+            self._cutting = asyncio.create_task(self._cut())
+            self._cutting.add_done_callback(lambda _: self._tell())
 
     async def _cut(self) -> None:
-        self._is_cutting = True
-        try:
-            piece = await asyncio.to_thread(self._pieces.next)
-        finally:
-            self._is_cutting = False
+        piece = await asyncio.to_thread(self._pieces.next)
         if piece is None:
             self._all_cut = True
         else:
             work = _Work(piece)
             self._open.append(work)
             self._given_back.append(work)
-        self._tell()
 
     def _add(self, work: _Work, event: PieceEvent) -> None:
         if isinstance(event, Segment):

@@ -58,10 +58,10 @@ class StageArgs(_Strict):
 class ASRArgs(StageArgs):
     """The ASR stage."""
 
-    piece_s: Annotated[float, Field(ge=0, le=1800)] = 90.0
-    """A recording that is longer is cut at pauses into pieces of about this length, in seconds, which replicas (and an
-    engine with several workers) recognise side by side. A piece does not see the text of the one before it; shorter
-    ones spread better, longer ones waste less. 0 never cuts."""
+    piece_s: Annotated[float, Field(ge=0, le=1800)] = 30.0
+    """A recording that is longer is cut at pauses into pieces with at most so much sound, in seconds, which replicas (and
+    an engine with several workers) recognise side by side. 30 is one window of Whisper, which costs the same whatever
+    is in it. A piece does not see the text of the one before it. 0 never cuts."""
 
 
 class LLMArgs(StageArgs):

@@ -1,7 +1,7 @@
 """A long recording in pieces that end where nobody speaks. Must not know who recognises them.
 
-Where to cut is looked for only around where a piece should end, so the first piece is ready after that much work:
-60 ms on one core, whatever the length of the recording.
+Whisper fills every window up to 30 s, and each costs about the same: a piece holds as much sound as fits one (or as
+``piece_s`` says). Only about a piece is looked at to cut one: 40 ms on one core, whatever the length of the recording.
 """
 
 import math
@@ -13,17 +13,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smartlite.domain.audio import RECOGNITION_SAMPLE_RATE_HZ, AudioChunk
-from smartlite.engines.speech_cut import pauses
+from smartlite.engines.speech_cut import Stretch, pauses
 
-_SEARCH_S: Final = 20.0
-"""Around the wanted end."""
+_MARGIN_S: Final = 2.0
+"""A piece has this much less sound than ``piece_s``: where sound reaches the end of its window, Whisper takes the last
+sentence for cut off and spends another window on it (ten minutes: 27 windows with 1 s, 24 to 26 with 2 s)."""
+_LEAST: Final = 0.75
+"""Of what it may hold, a piece holds this part at least, where there is a pause after it."""
+_PAUSE_S: Final = 0.3
+"""Between sentences; within one where there is none of this length."""
+_SKIPPED_S: Final = 2.0
+"""Engines leave out a pause that is longer, but for what follows (WhisperOptions.vad_min_silence_s)."""
+_KEPT_S: Final = 0.8
+_LOOK: Final = 1.25
+"""Looked at first, of what a piece may hold; then twice as much each time, where much of it is silence."""
+_MOST_LOOK: Final = 5.0
+_LAST_ROUND: Final = 0.9
+"""Left of what all may hold that work: it is cut into equal parts then, since pauses are not where pieces are full."""
+_EVEN: Final = 1.1
+"""In the last round, pieces may be longer than their equal part by this, to reach a pause."""
 _QUIET_S: Final = 0.2
-_LAST_PART: Final = 1.25
-"""What is left is not cut again up to this multiple of a piece."""
-_SHARE: Final = 2
-"""A piece is at most what is left, divided by so many times those who work."""
-SHORTEST_PART: Final = 3
-"""A piece is not made shorter than ``piece_s`` divided by this, so that everybody gets one or all end together."""
+SHORTEST_PART: Final = 2
+"""A recording is shared out to so many that nobody's part is shorter than ``piece_s`` divided by this: a window that is
+filled with silence costs more than half of a full one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +60,9 @@ class Pieces:
 
     Args:
         audio: At 16 kHz.
-        piece_s: About how long pieces shall be, at most a quarter more.
-        side_by_side: How many are worked on at the same time. Where everybody gets one piece, they are of one length;
-            where there are more, they get shorter towards the end, so that nobody works on a long one when all the
-            others have ended (ten minutes by two workers in eight pieces of one length: 3.9 of 18.7 s).
+        piece_s: The most sound in a piece, long pauses left out.
+        side_by_side: How many are worked on at the same time. What is left for the last piece of each is cut into equal
+            parts, so that all end together.
     """
 
     def __init__(self, audio: AudioChunk, piece_s: float, side_by_side: int) -> None:
@@ -59,22 +70,18 @@ class Pieces:
         self._lock = Lock()
         self._start = 0
         self._number = 0
-        self._longest = max(1, math.ceil(piece_s * RECOGNITION_SAMPLE_RATE_HZ))
+        self._piece = max(1, math.ceil(piece_s * RECOGNITION_SAMPLE_RATE_HZ))
+        self._most = max(1, self._piece - min(self._piece // 10, round(_MARGIN_S * RECOGNITION_SAMPLE_RATE_HZ)))
         self._side_by_side = side_by_side
-        self._is_one_round = len(audio.samples) <= self._longest * side_by_side
+        self._left_in_last_round: int | None = None
 
     def next(self) -> Piece | None:
-        """The next piece; None after the last. Blocks: 3 ms for each second of sound that is looked at."""
+        """The next piece; None after the last. Blocks: 1 ms for each second of sound that is looked at."""
         with self._lock:
             samples, start = self._audio.samples, self._start
             if start >= len(samples):
                 return None
-            wanted = self._wanted(len(samples) - start)
-            end = len(samples)
-            if end - start > wanted * _LAST_PART:
-                reach = min(wanted // 4, round(_SEARCH_S / 2 * RECOGNITION_SAMPLE_RATE_HZ))
-                first = start + wanted - reach
-                end = first + _best_cut(samples[first : start + wanted + reach])
+            end = start + self._length(samples[start:])
             piece = Piece(
                 self._number,
                 start / RECOGNITION_SAMPLE_RATE_HZ,
@@ -83,20 +90,62 @@ class Pieces:
             self._start, self._number = end, self._number + 1
             return piece
 
-    def _wanted(self, left: int) -> int:
-        """How many samples the next piece shall have, of so many that are left."""
-        if self._is_one_round:
-            return math.ceil(left / max(1, self._side_by_side - self._number))
-        shortest = math.ceil(self._longest / SHORTEST_PART)
-        return min(self._longest, max(shortest, math.ceil(left / (_SHARE * self._side_by_side))))
+    def _length(self, left: NDArray[np.float32]) -> int:
+        """How many samples the next piece has, of those that are left."""
+        if self._left_in_last_round is None and len(left) <= _LAST_ROUND * self._most * self._side_by_side:
+            self._left_in_last_round = self._side_by_side
+        parts = self._left_in_last_round or 1
+        most = self._most
+        if parts > 1:
+            self._left_in_last_round = parts - 1
+            most = min(most, math.ceil(_EVEN * len(left) / parts))
+        elif len(left) <= self._piece:
+            return len(left)
+        look = round(_LOOK * most)
+        while True:
+            seen = left[:look]
+            cut = _cut(seen, most)
+            if cut is not None:
+                return cut
+            if look >= len(left):
+                return len(left)
+            if look >= _MOST_LOOK * most:
+                return _middle(pauses(seen)[-1])
+            look *= 2
 
 
-def _best_cut(samples: NDArray[np.float32]) -> int:
-    """The middle of the longest pause; of the quietest moment where somebody speaks all the time."""
-    found = pauses(samples)
-    if found:
-        longest = max(found, key=lambda pause: pause["end"] - pause["start"])
-        return (longest["start"] + longest["end"]) // 2
+def _cut(samples: NDArray[np.float32], most: int) -> int | None:
+    """Where a piece ends that holds at most so many samples of sound; None where all of them are not more."""
+    least = round(_LEAST * most)
+    skipped = 0
+    within: list[Stretch] = []
+    for pause in pauses(samples):
+        if pause["start"] - skipped > most:
+            break
+        if pause["start"] - skipped >= least:
+            within.append(pause)
+        if _length(pause) > _SKIPPED_S * RECOGNITION_SAMPLE_RATE_HZ:
+            skipped += _length(pause) - round(_KEPT_S * RECOGNITION_SAMPLE_RATE_HZ)
+    if len(samples) - skipped <= most:
+        return None
+    between = [pause for pause in within if _length(pause) >= _PAUSE_S * RECOGNITION_SAMPLE_RATE_HZ]
+    if between:
+        return _middle(between[-1])
+    if within:
+        return _middle(max(within, key=_length))
+    return least + skipped + _quietest(samples[least + skipped : most + skipped])
+
+
+def _length(pause: Stretch) -> int:
+    return pause["end"] - pause["start"]
+
+
+def _middle(pause: Stretch) -> int:
+    return (pause["start"] + pause["end"]) // 2
+
+
+def _quietest(samples: NDArray[np.float32]) -> int:
+    """The middle of the quietest moment."""
     frame = round(_QUIET_S * RECOGNITION_SAMPLE_RATE_HZ)
     whole = len(samples) // frame * frame
     if not whole:

@@ -59,9 +59,9 @@ class ASRArgs(StageArgs):
     """The ASR stage."""
 
     piece_s: Annotated[float, Field(ge=0, le=1800)] = 30.0
-    """A recording that is longer is cut at pauses into pieces with at most so much sound, in seconds, which replicas (and
-    an engine with several workers) recognise side by side. 30 is one window of Whisper, which costs the same whatever
-    is in it. A piece does not see the text of the one before it. 0 never cuts."""
+    """A recording that is longer is cut at pauses into pieces with at most so much sound, in seconds, which replicas
+    (and an engine with several workers) recognise side by side. 30 is one window of Whisper, which costs the same
+    whatever is in it. A piece does not see the text of the one before it. 0 never cuts."""
 
 
 class LLMArgs(StageArgs):

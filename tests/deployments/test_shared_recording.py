@@ -194,6 +194,40 @@ async def test_a_reader_that_waits_holds_the_work_up() -> None:
         assert len(engine.asked) <= 8
 
 
+async def test_a_piece_that_takes_long_does_not_hold_the_next_ones_up() -> None:
+    engine, elsewhere = Engine(), Engine()
+    others_are_done = asyncio.Event()
+
+    async def slow(audio: AudioChunk, options: TranscribeOptions) -> AsyncGenerator[EngineTranscriptEvent, None]:
+        async for event in engine.transcribe(audio, options):
+            yield event
+            if isinstance(event, TranscriptInfo):
+                await others_are_done.wait()
+
+    async def there(audio: AudioChunk, options: TranscribeOptions) -> AsyncGenerator[PieceEvent, None]:
+        async for event in Peer(elsewhere).transcribe(audio, options):
+            yield event
+        if len(elsewhere.asked) == 5:
+            others_are_done.set()
+
+    async with asyncio.timeout(5):
+        _, segments = await run(SharedRecording(Ready(9), TranscribeOptions(), slow, there, 1, 1))
+    assert [segment.start_s for segment in segments] == seconds(9)
+
+
+async def test_a_recording_that_cannot_be_cut_is_an_error() -> None:
+    class Broken(Ready):
+        def next(self) -> Piece | None:
+            if len(self._pieces) == 2:
+                raise EngineFailed("No voice activity was found out.")
+            return super().next()
+
+    engine = Engine()
+    with pytest.raises(EngineFailed):
+        await run(SharedRecording(Broken(6), TranscribeOptions(), engine.transcribe, Peer(engine).transcribe, 1, 1))
+    assert engine.running == 0
+
+
 async def test_an_error_of_the_engine_here_is_the_recordings() -> None:
     engine = Engine()
 

@@ -16,8 +16,9 @@ from smartlite.domain.audio import RECOGNITION_SAMPLE_RATE_HZ, AudioChunk
 from smartlite.engines.speech_cut import Stretch, pauses
 
 _MARGIN_S: Final = 2.0
-"""A piece has this much less sound than ``piece_s``: where sound reaches the end of its window, Whisper takes the last
-sentence for cut off and spends another window on it (ten minutes: 27 windows with 1 s, 24 to 26 with 2 s)."""
+"""A piece has this much less sound than ``piece_s``, at most a tenth: where sound reaches the end of its window,
+Whisper takes the last sentence for cut off and spends another window on it (ten minutes: 27 with 1 s, 24 to 26 with 2 s).
+"""
 _LEAST: Final = 0.75
 """Of what it may hold, a piece holds this part at least, where there is a pause after it."""
 _PAUSE_S: Final = 0.3
@@ -124,19 +125,19 @@ def _cut(samples: NDArray[np.float32], most: int) -> int | None:
             break
         if pause["start"] - skipped >= least:
             within.append(pause)
-        if _length(pause) > _SKIPPED_S * RECOGNITION_SAMPLE_RATE_HZ:
-            skipped += _length(pause) - round(_KEPT_S * RECOGNITION_SAMPLE_RATE_HZ)
+        if _size(pause) > _SKIPPED_S * RECOGNITION_SAMPLE_RATE_HZ:
+            skipped += _size(pause) - round(_KEPT_S * RECOGNITION_SAMPLE_RATE_HZ)
     if len(samples) - skipped <= most:
         return None
-    between = [pause for pause in within if _length(pause) >= _PAUSE_S * RECOGNITION_SAMPLE_RATE_HZ]
+    between = [pause for pause in within if _size(pause) >= _PAUSE_S * RECOGNITION_SAMPLE_RATE_HZ]
     if between:
         return _middle(between[-1])
     if within:
-        return _middle(max(within, key=_length))
+        return _middle(max(within, key=_size))
     return least + skipped + _quietest(samples[least + skipped : most + skipped])
 
 
-def _length(pause: Stretch) -> int:
+def _size(pause: Stretch) -> int:
     return pause["end"] - pause["start"]
 
 

@@ -17,8 +17,8 @@ from smartlite.engines.speech_cut import Stretch, pauses
 
 _MARGIN_S: Final = 2.0
 """A piece has this much less sound than ``piece_s``, at most a tenth: where sound reaches the end of its window,
-Whisper takes the last sentence for cut off and spends another window on it (ten minutes: 27 with 1 s, 24 to 26 with 2 s).
-"""
+Whisper takes the last sentence for cut off and spends one more window on it. Ten minutes: 27 windows with 1 s, 24 to
+26 with 2 s."""
 _LEAST: Final = 0.75
 """Of what it may hold, a piece holds this part at least, where there is a pause after it."""
 _PAUSE_S: Final = 0.3

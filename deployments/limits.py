@@ -6,6 +6,7 @@ Must not know routes, nor whose limits they are.
 from deployments.metering import ReplicaMetering
 from smartlite.auth.allowances import Allowances
 from smartlite.auth.light_blocks import LightBlocks
+from smartlite.auth.purses import Purses
 from smartlite.auth.quota_book import QuotaBook
 from smartlite.auth.rate_limit import Limits
 from smartlite.auth.shared_limiter import SharedLimiter
@@ -25,4 +26,5 @@ def open_limits(settings: Settings, metering: ReplicaMetering, quotas: QuotaBook
         spent=metering.spent,
         quotas=quotas.of,
         blocks=LightBlocks(quotas.changes),
+        purses=Purses(quotas.changes),
     )

@@ -124,6 +124,39 @@ def rules_of(
     return (*shipped, *made)
 
 
+def rule_of_address(network: str, allowances: Allowances) -> Rule | None:
+    """The limit of credentials that are refused to a network of clients; None where there is none."""
+    limit = allowances.unknown
+    subject = f"refused-{network}"
+    return Rule("address", subject, LimitKind.REQUESTS, limit, Period.MINUTE, None, "local") if limit else None
+
+
+def takes_of(
+    rules: Sequence[Rule], wanted: Sequence[ModelUsage], price_of: PriceOf, *, is_admitted: bool
+) -> tuple[list[tuple[Rule, float]], list[Rule]]:
+    """What work may need at the most of each limit, and the limits of which it needs a place.
+
+    Args:
+        rules: Every limit that somebody is under.
+        wanted: Of each model.
+        price_of: Tells costs.
+        is_admitted: Whether the request itself is counted already.
+    """
+    models: set[str | None] = {used.model for used in wanted}
+    if not is_admitted:
+        models.add(None)
+    takes: list[tuple[Rule, float]] = []
+    running: list[Rule] = []
+    for rule in rules:
+        if rule.kind is LimitKind.CONCURRENT:
+            running += [rule] if rule.model in models else []
+        elif rule.kind is LimitKind.REQUESTS:
+            takes += [(rule, 1.0)] if rule.model in models else []
+        elif amount := rule.amount(wanted, price_of):
+            takes.append((rule, min(amount, rule.limit) if rule.period is Period.MINUTE else amount))
+    return takes, running
+
+
 def ends_in_s(period: Period, now: datetime) -> float:
     """Seconds until a day or a month (UTC) is over."""
     if period is Period.MINUTE:

@@ -89,6 +89,8 @@ def read(told: Sequence[int], groups: Sequence[Sequence[Taking]]) -> list[Answer
         first = group[0]
         refused, unseeded = told[at], told[at + 1]
         at += 2
+        taken, at = told[at : at + len(first.leases)], at + len(first.leases)
+        has_places = all(2 * count <= lease.limit for count, lease in zip(taken, first.leases, strict=True))
         standings = []
         for ask in first.asks:
             remaining, reset_us, wait_us = told[at : at + 3]
@@ -96,7 +98,7 @@ def read(told: Sequence[int], groups: Sequence[Sequence[Taking]]) -> list[Answer
             reset_s = ask.ends_in_s if reset_us < 0 else reset_us / _US
             standings.append(Standing(ask, remaining, reset_s, ask.ends_in_s if wait_us < 0 else wait_us / _US))
         lease = first.leases[refused - 1] if refused else None
-        answers.append(Answer(tuple(standings), lease, bool(unseeded)))
+        answers.append(Answer(tuple(standings), lease, bool(unseeded), has_places))
     return answers
 
 

@@ -44,8 +44,8 @@ end
 #   of each change: ms of its sum (0: a minute's), limit, less, more; of each place given back: id;
 #   of each group: asks, leases, requests; of each ask: ms of its sum, limit, amount, amount without the last request's,
 #   seed; of each lease: limit, and an id for each request.
-# Told of each group: the number of the lease that was refused, whether a sum has lost count; of each ask: remaining, us
-# until all is back, us to wait (-1: until its sum begins anew).
+# Told of each group: the number of the lease that was refused, whether a sum has lost count; of each lease: places that
+# are taken; of each ask: remaining, us until all is back, us to wait (-1: until its sum begins anew).
 # A settlement that was lost on its way back is sent again under its number, and done once. A sum that nobody counts is
 # left by it to be seeded. Less goes before more: a limit is never fuller for both being told together.
 EXCHANGE: Final = Script(
@@ -120,10 +120,11 @@ for g = 1, groups do
     if type(redis.pcall('ZREMRANGEBYSCORE', key, '-inf', now)) == 'table' then
       redis.call('DEL', key)
     end
-    if redis.call('ZCARD', key) + requests > limit and refused == 0 then
+    local taken = redis.call('ZCARD', key)
+    if taken + requests > limit and refused == 0 then
       given, refused = false, i
     end
-    places[i] = {key, p}
+    places[i] = {key, p, taken}
     p = p + requests
   end
   if given then
@@ -138,6 +139,9 @@ for g = 1, groups do
   end
   told[#told + 1] = refused
   told[#told + 1] = unseeded
+  for i = 1, leases do
+    told[#told + 1] = places[i][3] + (given and requests or 0)
+  end
   for i = 1, asks do
     local key, sum_ms, limit, at, after, wait = unpack(found[i])
     if given then

@@ -1,10 +1,11 @@
 """What limits ask of others: which were set, and what was used of them. Must not know who answers."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime
 
-from smartlite.auth.allowances import Rule
-from smartlite.domain.limits import Quota
+from smartlite.auth.allowances import Rule, first_day
+from smartlite.domain.limits import Ask, Period, Quota
 from smartlite.domain.principal import Principal
 
 Spent = Callable[[Rule, date], Awaitable[float]]
@@ -22,3 +23,14 @@ async def no_quotas(_principal: Principal) -> tuple[Quota, ...]:
 async def nothing_spent(_rule: Rule, _first: date) -> float:
     """Where nothing is recorded."""
     return 0.0
+
+
+async def seeded(spent: Spent, rules: Sequence[Rule], asks: Sequence[Ask], now: datetime) -> tuple[Ask, ...]:
+    """The same asks, those of a day or a month with what was used of their limit."""
+    today = now.astimezone(UTC).date()
+    return tuple(
+        [
+            ask if ask.period is Period.MINUTE else replace(ask, seed=await spent(rule, first_day(rule.period, today)))
+            for rule, ask in zip(rules, asks, strict=True)
+        ]
+    )

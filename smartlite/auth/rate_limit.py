@@ -9,16 +9,19 @@ afterwards.
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import chain
 from typing import Final
 
 from smartlite.auth.addresses import network_of
-from smartlite.auth.allowances import Allowances, PriceOf, Rule, ask_of, closed_of, first_day, rules_of
+from smartlite.auth.allowances import Allowances, PriceOf, Rule, ask_of, closed_of, rule_of_address, rules_of, takes_of
 from smartlite.auth.light_blocks import BLOCK_SHARE, LightBlocks
-from smartlite.auth.limit_sources import QuotasOf, Spent, no_quotas, nothing_spent
+from smartlite.auth.limit_sources import QuotasOf, Spent, no_quotas, nothing_spent, seeded
 from smartlite.auth.local_limiter import LocalLimiter
 from smartlite.auth.noted import utc_now
+from smartlite.auth.purse import Drawn
+from smartlite.auth.purses import Purses
 from smartlite.auth.put_off import MAX_PUT_OFF, PutOff
 from smartlite.auth.recent import Recent
 from smartlite.auth.remembered import MAX_KNOWN
@@ -26,7 +29,7 @@ from smartlite.auth.renewals import Renewals
 from smartlite.auth.reservation import Reservation, changes_of
 from smartlite.auth.shared_limiter import LEASE_S, SharedLimiter
 from smartlite.domain.ids import new_id
-from smartlite.domain.limits import Answer, Ask, LeaseAsk, LimitKind, Period, Quota, WithoutRedis
+from smartlite.domain.limits import Answer, Ask, LeaseAsk, LimitKind, Quota, WithoutRedis
 from smartlite.domain.principal import Principal
 from smartlite.domain.usage import ModelUsage
 from smartlite.errors import Unavailable
@@ -52,6 +55,7 @@ class Limits:
     quotas: QuotasOf = no_quotas
     clock: Callable[[], datetime] = utc_now
     blocks: LightBlocks = field(default_factory=LightBlocks)
+    purses: Purses = field(default_factory=Purses)
     _is_degraded: bool = False
     _rules: Recent[str, tuple[Sequence[Quota], tuple[Rule, ...]]] = field(default_factory=lambda: Recent(MAX_KNOWN))
     _put_off: PutOff = field(default_factory=PutOff)
@@ -60,6 +64,7 @@ class Limits:
     def __post_init__(self) -> None:
         """Places are kept as long as they are held."""
         self._renewals = Renewals(self._renew, RENEW_EVERY_S)
+        self.purses.tell = self._tell
 
     async def admit(self, principal: Principal, *, is_over: bool = False) -> Reservation:
         """Take one request, and a place among those that run at the same time.
@@ -78,8 +83,11 @@ class Limits:
 
     async def put_off(self, principal: Principal) -> bool:
         """Let a request begin that ``admit_put_off`` takes soon, unless too many have or one was refused just now."""
+        name = _name(principal)
+        if (purse := self.purses.get(name)) is not None:
+            return self._put_off.begin(name, purse.most or MAX_PUT_OFF)
         places = [rule.limit for rule in await self.rules(principal) if rule.kind is LimitKind.CONCURRENT]
-        return self._put_off.begin(_name(principal), min(places, default=MAX_PUT_OFF))
+        return self._put_off.begin(name, min(places, default=MAX_PUT_OFF))
 
     async def admit_put_off(self, principal: Principal, wanted: Sequence[ModelUsage] | None) -> Reservation:
         """As ``admit`` and ``reserve`` together, in one exchange: all of it or nothing, so that who is refused pays
@@ -92,10 +100,13 @@ class Limits:
         Raises:
             Unavailable: 503, see ``admit``.
         """
-        self._put_off.end(_name(principal))
+        name = _name(principal)
+        self._put_off.end(name)
         if wanted is None:
             return await self.admit(principal, is_over=True)
-        return await self._reserve(principal, wanted, is_admitted=False)
+        if (drawn := self.purses.draw(name, wanted)) is not None:
+            return drawn
+        return await self._fill(principal, wanted) or await self._reserve(principal, wanted, is_admitted=False)
 
     def count_put_off(self, principal: Principal) -> None:
         """Count a request that was put off and ended without an answer: its client hung up before it was read."""
@@ -156,11 +167,14 @@ class Limits:
             used: What is absent stays as it was reserved; what was not reserved is taken now.
             is_over: Whether what is absent was not used at all.
         """
-        given = [each for each in reservations if each.answer.is_given]
-        known = self._rules.get(_name(principal))
+        if self.purses.settle(name := _name(principal), reservations, used, is_over=is_over):
+            return
+        given = [each.told() if isinstance(each, Drawn) else each for each in reservations if each.answer.is_given]
+        known = self._rules.get(name)
         rules = known[1] if known else tuple(dict.fromkeys(rule for each in given for rule in each.rules))
         changes = changes_of(rules, given, used, self.price_of, self.clock(), is_over=is_over)
-        leases = [lease for each in given for lease in each.leases]
+        gone = [each.leases for each in given if each.is_local or not self.purses.keep(name, each.leases)]
+        leases = list(chain.from_iterable(gone))
         self._tell(changes, leases, is_local=any(each.is_local for each in given))
 
     def _tell(self, changes: Sequence[Ask], leases: Sequence[LeaseAsk], *, is_local: bool) -> None:
@@ -173,6 +187,7 @@ class Limits:
 
     async def close(self) -> None:
         """Tell Redis what requests took that is not told yet; it waits a second at the most."""
+        self.purses.close_all()
         self._renewals.close()
         if self.shared is not None:
             await self.shared.close()
@@ -183,16 +198,12 @@ class Limits:
         Args:
             address: The client's IP address; networks of one IPv6 customer count as one.
         """
-        limit = self.allowances.unknown
-        if not limit:
-            return Reservation(Answer(()))
-        subject = f"refused-{network_of(address)}"
-        return await self._take(
-            [(Rule("address", subject, LimitKind.REQUESTS, limit, Period.MINUTE, None, "local"), 1.0)]
-        )
+        rule = rule_of_address(network_of(address), self.allowances)
+        return await self._take([] if rule is None else [(rule, 1.0)])
 
     async def look(self, principal: Principal) -> Reservation:
         """Where everything stands that is counted, and take nothing."""
+        self.purses.close(_name(principal))
         counted = [rule for rule in await self.rules(principal) if rule.kind is not LimitKind.CONCURRENT]
         return await self._take([(rule, 0.0) for rule in counted], is_closable=False)
 
@@ -214,19 +225,23 @@ class Limits:
             self._degrade(error)
 
     async def _reserve(self, principal: Principal, wanted: Sequence[ModelUsage], *, is_admitted: bool) -> Reservation:
-        models: set[str | None] = {used.model for used in wanted}
-        if not is_admitted:
-            models.add(None)
-        takes: list[tuple[Rule, float]] = []
-        running: list[Rule] = []
-        for rule in await self.rules(principal):
-            if rule.kind is LimitKind.CONCURRENT:
-                running += [rule] if rule.model in models else []
-            elif rule.kind is LimitKind.REQUESTS:
-                takes += [(rule, 1.0)] if rule.model in models else []
-            elif amount := rule.amount(wanted, self.price_of):
-                takes.append((rule, min(amount, rule.limit) if rule.period is Period.MINUTE else amount))
+        takes, running = takes_of(await self.rules(principal), wanted, self.price_of, is_admitted=is_admitted)
         return self._noted(principal, await self._take(takes, running))
+
+    async def _fill(self, principal: Principal, wanted: Sequence[ModelUsage]) -> Reservation | None:
+        """As ``_reserve`` of a request that is not admitted, and take for those that follow; None: only by itself."""
+        if self.shared is None or self._is_degraded:
+            return None
+        name, generation = _name(principal), self.purses.generation()
+        rules = await self.rules(principal)
+        takes = self.purses.begin(name, rules, wanted, generation)
+        if takes is None:
+            return None
+        try:
+            taken = await self._take(takes, [rule for rule in rules if rule.kind is LimitKind.CONCURRENT])
+            return self.purses.fill(name, taken, wanted)
+        finally:
+            self.purses.give_up(name)
 
     def _noted(self, principal: Principal, reservation: Reservation) -> Reservation:
         if not reservation.answer.is_given:
@@ -245,7 +260,7 @@ class Limits:
         try:
             answer = await self._shared().take(asks, leases)
             if answer.unseeded:
-                asks = await self._seeded(rules, asks, now)
+                asks = await seeded(self.spent, rules, asks, now)
                 answer = await self._shared().take(asks, leases)
         except RedisUnavailable as error:
             self._degrade(error)
@@ -253,7 +268,7 @@ class Limits:
                 raise Unavailable("Limits cannot be checked for now.") from error
             answer = self.local.take(asks, leases)
             if answer.unseeded:
-                asks = await self._seeded(rules, asks, now)
+                asks = await seeded(self.spent, rules, asks, now)
                 answer = self.local.take(asks, leases)
             return Reservation(answer, asks, rules, leases, is_local=True)
         self._recover()
@@ -261,17 +276,6 @@ class Limits:
             self.local.note(asks, leases)
             self._renewals.hold(leases)
         return Reservation(answer, asks, rules, leases)
-
-    async def _seeded(self, rules: Sequence[Rule], asks: Sequence[Ask], now: datetime) -> tuple[Ask, ...]:
-        today = now.astimezone(UTC).date()
-        return tuple(
-            [
-                ask
-                if ask.period is Period.MINUTE
-                else replace(ask, seed=await self.spent(rule, first_day(rule.period, today)))
-                for rule, ask in zip(rules, asks, strict=True)
-            ]
-        )
 
     def _shared(self) -> SharedLimiter:
         if self.shared is None:

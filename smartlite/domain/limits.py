@@ -110,6 +110,9 @@ class Answer:
     unseeded: bool = False
     """Nothing was given: a counter of a day or a month has lost count, and its ask has no seed."""
 
+    has_places: bool = False
+    """Whether it is known that half of the places of every limit that was asked for one are free."""
+
     @property
     def is_roomy(self) -> bool:
         """Whether half of every limit is still there."""

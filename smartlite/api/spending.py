@@ -27,6 +27,17 @@ _ERRORS: Final[dict[LimitKind, type[RateLimited]]] = {
 }
 
 
+_NAMES: Final[Mapping[tuple[LimitKind, Period], str]] = {
+    (kind, period): str(kind) if period is Period.MINUTE else f"{kind}-{period}"
+    for kind in LimitKind
+    for period in Period
+}
+_HEADERS: Final[Mapping[str, tuple[bytes, ...]]] = {
+    name: tuple(f"x-ratelimit-{what}-{name}".encode() for what in ("limit", "remaining", "reset"))
+    for name in _NAMES.values()
+}
+
+
 class Spending:
     """The takings of one request.
 
@@ -185,7 +196,7 @@ class Spending:
 
     def _show(self, standing: Standing) -> None:
         ask = standing.ask
-        name = str(ask.kind) if ask.period is Period.MINUTE else f"{ask.kind}-{ask.period}"
+        name = _NAMES[ask.kind, ask.period]
         other = self._tightest.get(name)
         is_same = other is not None and other.ask.counter == ask.counter
         if other is None or is_same or (standing.remaining, -standing.reset_s) < (other.remaining, -other.reset_s):
@@ -223,12 +234,12 @@ def duration(seconds: float) -> str:
 def _written(standings: Mapping[str, Standing]) -> list[tuple[bytes, bytes]]:
     found: list[tuple[bytes, bytes]] = []
     for name, standing in standings.items():
-        for what, value in (
-            ("limit", str(standing.ask.limit)),
-            ("remaining", str(standing.remaining)),
-            ("reset", duration(standing.reset_s)),
-        ):
-            found.append((f"x-ratelimit-{what}-{name}".encode(), value.encode()))
+        limit, remaining, reset = _HEADERS[name]
+        found += (
+            (limit, b"%d" % standing.ask.limit),
+            (remaining, b"%d" % standing.remaining),
+            (reset, duration(standing.reset_s).encode()),
+        )
     return found
 
 

@@ -6,7 +6,7 @@ limit by itself. What each answer tells is what would be told if only as much ha
 
 import math
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,11 +21,28 @@ LEAST_PLACES: Final = 16
 """Of a smaller limit of requests that run at the same time no place is kept for the next one."""
 _ROUNDING: Final = 1e-6
 
-_MEASURES: Final[Mapping[LimitKind, Callable[[ModelUsage], float]]] = {
-    LimitKind.TOKENS: lambda used: used.prompt_tokens + used.completion_tokens,
-    LimitKind.AUDIO_SECONDS: lambda used: used.audio_input_s,
-    LimitKind.CHARACTERS: lambda used: used.characters,
+Amounts = tuple[float, float, float, float]
+"""What a request takes of limits of requests, tokens, seconds of audio and characters."""
+_PLACES: Final[Mapping[LimitKind, int]] = {
+    LimitKind.REQUESTS: 0,
+    LimitKind.TOKENS: 1,
+    LimitKind.AUDIO_SECONDS: 2,
+    LimitKind.CHARACTERS: 3,
 }
+"""Of the kinds in ``Amounts``."""
+
+
+def amounts_of(used: Sequence[ModelUsage]) -> Amounts:
+    """What one request takes that uses so much of each model."""
+    if len(used) == 1:
+        only = used[0]
+        return 1.0, only.prompt_tokens + only.completion_tokens, only.audio_input_s, only.characters
+    return (
+        1.0,
+        math.fsum([each.tokens for each in used]),
+        math.fsum([each.audio_input_s for each in used]),
+        math.fsum([each.characters for each in used]),
+    )
 
 
 class Pot:
@@ -35,7 +52,7 @@ class Pot:
         rule: The limit.
     """
 
-    __slots__ = ("_measure", "ask", "full_at_s", "is_used", "left", "rule", "size")
+    __slots__ = ("ask", "full_at_s", "is_used", "left", "place", "rule", "size")
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
@@ -47,39 +64,35 @@ class Pot:
         """When time will have given back all that was taken of the limit, also what is in here."""
         self.is_used = False
         """Whether anybody wanted of it: it is filled with the others."""
-        self._measure = _MEASURES.get(rule.kind)
-
-    @property
-    def is_of_requests(self) -> bool:
-        """Whether each request takes one, whatever it uses."""
-        return self._measure is None
-
-    def amount(self, used: Sequence[ModelUsage]) -> float:
-        """How much of the limit these uses take."""
-        measure = self._measure
-        if measure is None:
-            return 1.0
-        return measure(used[0]) if len(used) == 1 else math.fsum(map(measure, used))
+        self.place = _PLACES[rule.kind]
+        """Of what a request takes of it, in ``Amounts``."""
 
     def standing(self, now_s: float) -> Standing:
         """Where the limit would stand if nothing were in here."""
         limit = self.rule.limit
-        reset_s = max(self.full_at_s - now_s - self.left * PERIOD_S / limit, 0.0)
+        reset_s = self.full_at_s - now_s - self.left * PERIOD_S / limit
+        if reset_s <= 0:
+            return Standing(self.ask, limit, 0.0, 0.0)
         remaining = math.floor((PERIOD_S - reset_s) * limit / PERIOD_S + _ROUNDING)
         return Standing(self.ask, max(remaining, 0), reset_s, 0.0)
 
+    def asked(self, amount: float) -> Ask:
+        """So much of the limit."""
+        return Ask(self.ask.counter, self.ask.kind, self.ask.limit, amount)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class Drawn(Reservation):
     """What a request was given out of a purse."""
 
     purse: "Purse | None" = None
-    parts: tuple[tuple[Pot, float], ...] = ()
+    amounts: Amounts = (0.0, 0.0, 0.0, 0.0)
 
     def told(self, *, is_local: bool = False) -> Reservation:
         """The same, as if it had been asked for by itself."""
-        asks = tuple([_change(pot, amount) for pot, amount in self.parts])
-        return Reservation(self.answer, asks, tuple([pot.rule for pot, _ in self.parts]), self.leases, is_local)
+        pots = [] if self.purse is None else [pot for pot in self.purse.pots if self.amounts[pot.place]]
+        asks = tuple([pot.asked(self.amounts[pot.place]) for pot in pots])
+        return Reservation(self.answer, asks, tuple([pot.rule for pot in pots]), self.leases, is_local)
 
 
 class Purse:
@@ -90,7 +103,7 @@ class Purse:
         generation: Of ``Watch``, when they were looked up.
     """
 
-    __slots__ = ("_places", "_pots", "_spare", "fill_at_s", "generation", "most", "rules", "until_s")
+    __slots__ = ("_places", "_spare", "fill_at_s", "generation", "most", "pots", "rules", "until_s")
 
     def __init__(self, rules: Sequence[Rule], generation: int | None) -> None:
         self.rules = rules
@@ -102,7 +115,7 @@ class Purse:
         self._places = [(rule.name, rule.limit) for rule in rules if rule.kind is LimitKind.CONCURRENT]
         self.most = min([limit for _, limit in self._places], default=None)
         """Requests that may run at the same time; None: any."""
-        self._pots = {rule.name: Pot(rule) for rule in rules if rule.kind is not LimitKind.CONCURRENT}
+        self.pots = [Pot(rule) for rule in rules if rule.kind is not LimitKind.CONCURRENT]
         self._spare: deque[tuple[float, tuple[LeaseAsk, ...]]] = deque()
         """Places, and since when each is free; the one that was used last at the end."""
 
@@ -115,19 +128,17 @@ class Purse:
         """
         if now_s >= self.until_s or (self._places and not self._spare):
             return None
-        parts = []
-        for pot in self._pots.values():
-            amount = pot.amount(wanted)
-            if amount > pot.left:
+        amounts = amounts_of(wanted)
+        for pot in self.pots:
+            if amounts[pot.place] > pot.left:
                 return None
-            if amount:
-                parts.append((pot, amount))
         standings = []
-        for pot, amount in parts:
-            pot.left -= amount
-            standings.append(pot.standing(now_s))
+        for pot in self.pots:
+            if amount := amounts[pot.place]:
+                pot.left -= amount
+                standings.append(pot.standing(now_s))
         leases = self._spare.pop()[1] if self._places else ()
-        return Drawn(Answer(standings), leases=leases, purse=self, parts=tuple(parts))
+        return Drawn(Answer(standings), leases=leases, purse=self, amounts=amounts)
 
     def settle(self, drawn: Drawn, used: Sequence[ModelUsage], *, is_over: bool) -> bool:
         """Take what a request used beyond what it drew, or put back the rest of it; see ``reservation.changes_of``.
@@ -136,20 +147,25 @@ class Purse:
             Whether all of it was here; where not, whoever counts has to hear of it.
         """
         is_enough = True
-        for pot in self._pots.values():
-            amount = 0.0 if pot.is_of_requests or not used else pot.amount(used)
-            if pot.is_of_requests or not (amount or is_over):
-                continue
-            pot.left -= amount - next((taken for other, taken in drawn.parts if other is pot), 0.0)
-            is_enough = is_enough and pot.left >= 0
+        amounts, reserved = amounts_of(used), drawn.amounts
+        for pot in self.pots:
+            place = pot.place
+            if place and (amounts[place] or is_over):  # a request that ended in whatever way stays one
+                pot.left += reserved[place] - amounts[place]
+                is_enough = is_enough and pot.left >= 0
         return is_enough
 
     def keep(self, leases: tuple[LeaseAsk, ...], now_s: float) -> bool:
         """Keep the places of a request that has ended for the next one; False where they are none for this purse."""
-        if not leases or [(lease.counter, lease.limit) for lease in leases] != self._places:
+        if len(leases) != len(self._places) or not all(map(_is_of, leases, self._places)):
             return False
-        self._spare.append((now_s, leases))
+        if leases:
+            self.keep_own(leases, now_s)
         return True
+
+    def keep_own(self, leases: tuple[LeaseAsk, ...], now_s: float) -> None:
+        """The same of a request that has them out of this purse."""
+        self._spare.append((now_s, leases))
 
     def wanting(self, wanted: Sequence[ModelUsage]) -> list[tuple[Rule, float]] | None:
         """What to take, to give a request what it wants and have all that was ever drawn; None where that is too much.
@@ -157,9 +173,9 @@ class Purse:
         Args:
             wanted: Of each model.
         """
-        takes = []
-        for pot in self._pots.values():
-            amount = pot.amount(wanted)
+        takes, amounts = [], amounts_of(wanted)
+        for pot in self.pots:
+            amount = amounts[pot.place]
             if amount and not 1 < pot.size >= amount:
                 return None
             if amount or pot.is_used:
@@ -169,15 +185,16 @@ class Purse:
 
     def surplus(self) -> list[Ask]:
         """Take out what is more than a purse may hold: requests that reserved much and used little put it back."""
-        found = [_change(pot, pot.size - pot.left) for pot in self._pots.values() if pot.left > pot.size]
-        for pot in self._pots.values():
+        found = [pot.asked(pot.size - pot.left) for pot in self.pots if pot.left > pot.size]
+        for pot in self.pots:
             pot.left = min(pot.left, pot.size)
         return found
 
     def fill(self, taken: Reservation, now_s: float) -> None:
         """Put in what was taken, and its places."""
+        by_name = {pot.rule.name: pot for pot in self.pots}
         for rule, ask, standing in zip(taken.rules, taken.asks, taken.answer.standings, strict=True):
-            pot = self._pots[rule.name]
+            pot = by_name[rule.name]
             pot.left += ask.amount
             pot.full_at_s = now_s + standing.reset_s
         if taken.leases:
@@ -192,15 +209,15 @@ class Purse:
 
     def empty(self) -> tuple[list[Ask], list[LeaseAsk]]:
         """Take out everything; what was used beyond what was here is told as more."""
-        changes = [_change(pot, -pot.left) for pot in self._pots.values() if pot.left]
-        for pot in self._pots.values():
+        changes = [pot.asked(-pot.left) for pot in self.pots if pot.left]
+        for pot in self.pots:
             pot.left = 0.0
         self.until_s = 0.0
         return changes, self.idle(math.inf)
 
 
-def _change(pot: Pot, amount: float) -> Ask:
-    return Ask(pot.ask.counter, pot.ask.kind, pot.ask.limit, amount)
+def _is_of(lease: LeaseAsk, place: tuple[str, int]) -> bool:
+    return (lease.counter, lease.limit) == place
 
 
 def may_have(rules: Sequence[Rule]) -> bool:

@@ -154,7 +154,8 @@ class Purses:
         if purse is None or not isinstance(drawn, Drawn) or drawn.purse is not purse:
             return False
         is_enough = purse.settle(drawn, used, is_over=is_over)
-        purse.keep(drawn.leases, self._clock())
+        if drawn.leases:
+            purse.keep_own(drawn.leases, self._clock())
         if not is_enough:
             self.close(name)
         return True

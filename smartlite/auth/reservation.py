@@ -13,9 +13,12 @@ _TAKEN_WHOLE: Final = frozenset({LimitKind.REQUESTS, LimitKind.CONCURRENT})
 """Whatever a request uses."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reservation:
-    """What was taken before the work; or, where it was not given, where the limits stand."""
+    """What was taken before the work; or, where it was not given, where the limits stand.
+
+    Nobody changes it; that is not enforced, since to make a frozen one takes three times as long.
+    """
 
     answer: Answer
     asks: tuple[Ask, ...] = ()

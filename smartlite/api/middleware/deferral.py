@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from smartlite.api.header_index import headers_of
 from smartlite.api.observation import observe_scope
 from smartlite.api.prefer import Preference, preference_of
 from smartlite.api.principal import caller_of, principal_of
@@ -36,6 +37,7 @@ DEFERRED_PATHS: Final = frozenset(
     }
 )
 """What can be answered later."""
+_PREFER: Final = b"prefer"
 _IDLE_TIMEOUT_S: Final = 30.0
 
 
@@ -53,7 +55,10 @@ class DeferralMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_covered = scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in DEFERRED_PATHS
-        preference = preference_of(Request(scope)) if is_covered else Preference()
+        if not is_covered or _PREFER not in headers_of(scope):
+            await self._app(scope, receive, send)
+            return
+        preference = preference_of(Request(scope))
         if not preference.is_async:
             await self._app(scope, receive, send)
             return

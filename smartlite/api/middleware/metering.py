@@ -18,6 +18,7 @@ from smartlite.api.middleware.observation import route_of
 from smartlite.api.observation import observe_scope
 from smartlite.api.principal import kept_principal
 from smartlite.api.spending import kept_spending
+from smartlite.auth.recent import Recent
 from smartlite.domain.ids import new_id
 from smartlite.domain.metering import RequestRecord
 from smartlite.domain.principal import Principal
@@ -25,9 +26,12 @@ from smartlite.errors import JournalUnavailable, SmartLiteError
 from smartlite.logging import request_id
 from smartlite.metering import Metering
 from smartlite.metering.recorder import Recorder
-from smartlite.storage.plain_lines import PlainLine
+from smartlite.storage.plain_lines import PlainLine, UsedLine
 
 _MAX_CONTENT_BYTES: Final = 512 * 1024
+_MAX_LINES: Final = 10_000
+"""Patterns of lines, of some 500 bytes each."""
+_Alike = tuple[str | None, str | None, str | None, str, str | None, int]
 _logger = logging.getLogger(__name__)
 
 
@@ -42,6 +46,7 @@ class RequestRecords:
     def __init__(self, recorder: Recorder, prefixes: Sequence[str]) -> None:
         self.recorder = recorder
         self.prefixes = tuple(f"{prefix}/" for prefix in prefixes if prefix)
+        self._lines: Recent[_Alike, UsedLine] = Recent(_MAX_LINES)
 
     def write(
         self,
@@ -58,44 +63,67 @@ class RequestRecords:
         observation = observe_scope(scope)
         spending = kept_spending(scope)
         length = header(scope, b"content-length") or ""
+        record_id = content[0] if content else new_id("rec")
+        duration_ms = round(1000 * observation.elapsed_s)
+        stages_ms = {name: round(1000 * seconds) for name, seconds in observation.stages_s.items()}
+        request_bytes = int(length) if length.isdecimal() else 0
+        usage = tuple([self.recorder.metered(used) for used in spending.used]) if spending else ()
+        route = route_of(scope, self.prefixes)
+        if content is None and status is not None and not observation.error_code and not observation.client_gone:
+            line = self._line(principal, scope["method"], route, status)
+            rest = size_bytes, request_bytes, stages_ms, usage
+            self.recorder.record_line(line.line(record_id, at.timestamp(), request_id.get() or "", duration_ms, *rest))
+            return
         self.recorder.record(
             RequestRecord(
-                id=content[0] if content else new_id("rec"),
+                id=record_id,
                 at=at,
                 request_id=request_id.get() or "",
                 user_id=principal.user_id,
                 key_id=principal.key_id,
                 organization_id=principal.organization_id,
                 method=scope["method"],
-                route=route_of(scope, self.prefixes),
+                route=route,
                 status=status,
                 error_code=observation.error_code,
-                duration_ms=round(1000 * observation.elapsed_s),
-                stages_ms={name: round(1000 * seconds) for name, seconds in observation.stages_s.items()},
-                request_bytes=int(length) if length.isdecimal() else 0,
+                duration_ms=duration_ms,
+                stages_ms=stages_ms,
+                request_bytes=request_bytes,
                 response_bytes=size_bytes,
                 client_gone=observation.client_gone,
-                usage=tuple(map(self.recorder.metered, spending.used)) if spending else (),
+                usage=usage,
                 content=content[1] if content else None,
             )
         )
 
     def plain(self, principal: Principal, method: str, route: str, status: int) -> PlainLine:
         """The record of every request of somebody that is answered so and uses nothing."""
-        alike = RequestRecord(
-            id="",
-            at=datetime.now(UTC),
-            request_id="",
-            user_id=principal.user_id,
-            key_id=principal.key_id,
-            organization_id=principal.organization_id,
-            method=method,
-            route=route,
-            status=status,
-            error_code=None,
-            duration_ms=0,
-        )
-        return PlainLine(alike)
+        return PlainLine(_alike(principal, method, route, status))
+
+    def _line(self, principal: Principal, method: str, route: str | None, status: int) -> UsedLine:
+        """The same of requests that use something."""
+        key = (principal.key_id, principal.user_id, principal.organization_id, method, route, status)
+        line = self._lines.get(key)
+        if line is None:
+            line = UsedLine(_alike(principal, method, route, status))
+            self._lines.put(key, line)
+        return line
+
+
+def _alike(principal: Principal, method: str, route: str | None, status: int) -> RequestRecord:
+    return RequestRecord(
+        id="",
+        at=datetime.now(UTC),
+        request_id="",
+        user_id=principal.user_id,
+        key_id=principal.key_id,
+        organization_id=principal.organization_id,
+        method=method,
+        route=route,
+        status=status,
+        error_code=None,
+        duration_ms=0,
+    )
 
 
 class MeteringMiddleware:

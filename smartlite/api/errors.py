@@ -17,7 +17,6 @@ from starlette.responses import JSONResponse, Response
 
 from smartlite.api.field_errors import error_of_fields
 from smartlite.api.observation import observe
-from smartlite.api.schemas.errors import ErrorBody, ErrorResponse
 from smartlite.errors import (
     ConfigurationError,
     InvalidRequest,
@@ -66,19 +65,19 @@ def as_smartlite_error(error: BaseException) -> SmartLiteError:
 
 
 def error_body(error: SmartLiteError) -> dict[str, object]:
-    """The JSON object of an error, ``{"error": {...}}``; every string in it can be encoded as UTF-8."""
+    """The JSON object of an error, as ``ErrorResponse`` has it; every string in it can be encoded as UTF-8."""
     if error.status_code == HTTPStatus.INTERNAL_SERVER_ERROR:
         _logger.error("%s: %s", type(error).__name__, error, exc_info=error)
         message, param = _first_line(error), None
     else:
         message, param = error.message, error.param
-    body = ErrorBody(
-        message=_encodable(message),
-        type=error.type,
-        param=None if param is None else _encodable(param),
-        code=error.code,
-    )
-    return ErrorResponse(error=body).model_dump()
+    told = {
+        "message": _encodable(message),
+        "type": error.type,
+        "param": None if param is None else _encodable(param),
+        "code": error.code,
+    }
+    return {"error": told}
 
 
 def error_response(error: SmartLiteError, headers: Mapping[str, str] | None = None) -> JSONResponse:

@@ -160,10 +160,10 @@ class Purses:
             self.close(name)
         return True
 
-    def keep(self, name: str, leases: tuple[LeaseAsk, ...]) -> bool:
+    def keep(self, name: str, taken: Reservation) -> bool:
         """Keep the places of a request that was counted by itself; False where they are to be given back."""
-        purse = self.get(name)
-        return purse is not None and purse.keep(leases, self._clock())
+        purse = None if taken.is_local else self.get(name)
+        return purse is not None and purse.keep(taken.leases, self._clock())
 
     def close(self, name: str) -> None:
         """Give back what is left in a purse, if there is one."""

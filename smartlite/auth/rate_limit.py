@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import chain
 from typing import Final
 
 from smartlite.auth.addresses import network_of
@@ -36,7 +35,6 @@ from smartlite.errors import Unavailable
 from smartlite.storage.redis import RedisUnavailable
 
 _logger = logging.getLogger(__name__)
-
 RENEW_EVERY_S: Final = LEASE_S / 3
 
 
@@ -76,10 +74,12 @@ class Limits:
         Raises:
             Unavailable: 503, nobody can count, and nothing is given under one of the limits then.
         """
+        if not is_over and (refused := self._put_off.refusal(_name(principal))) is not None:
+            return refused
         rules = [rule for rule in await self.rules(principal) if rule.model is None]
         running = [rule for rule in rules if rule.kind is LimitKind.CONCURRENT and not is_over]
         takes = [(rule, 1.0) for rule in rules if rule.kind is LimitKind.REQUESTS]
-        return self._noted(principal, await self._take(takes, running))
+        return self._noted(principal, await self._take(takes, running), is_believed=not is_over)
 
     async def put_off(self, principal: Principal) -> bool:
         """Let a request begin that ``admit_put_off`` takes soon, unless too many have or one was refused just now."""
@@ -173,9 +173,9 @@ class Limits:
         known = self._rules.get(name)
         rules = known[1] if known else tuple(dict.fromkeys(rule for each in given for rule in each.rules))
         changes = changes_of(rules, given, used, self.price_of, self.clock(), is_over=is_over)
-        gone = [each.leases for each in given if each.is_local or not self.purses.keep(name, each.leases)]
-        leases = list(chain.from_iterable(gone))
+        leases = [lease for each in given if not self.purses.keep(name, each) for lease in each.leases]
         self._tell(changes, leases, is_local=any(each.is_local for each in given))
+        self._put_off.doubt(name, leases)
 
     def _tell(self, changes: Sequence[Ask], leases: Sequence[LeaseAsk], *, is_local: bool) -> None:
         self.local.note(changes, is_alone=is_local)
@@ -243,9 +243,9 @@ class Limits:
         finally:
             self.purses.give_up(name)
 
-    def _noted(self, principal: Principal, reservation: Reservation) -> Reservation:
+    def _noted(self, principal: Principal, reservation: Reservation, *, is_believed: bool = False) -> Reservation:
         if not reservation.answer.is_given:
-            self._put_off.refuse(_name(principal))
+            self._put_off.refuse(_name(principal), reservation if is_believed else None)
         return reservation
 
     async def _take(
@@ -285,8 +285,8 @@ class Limits:
     def _degrade(self, error: RedisUnavailable) -> None:
         if not self._is_degraded:
             self._is_degraded = True
-            reason = {"reason": repr(error.__cause__ or error)}
-            _logger.warning("Redis does not answer: each replica counts limits, or they are closed", extra=reason)
+            said = "Redis does not answer: each replica counts limits, or they are closed"
+            _logger.warning(said, extra={"reason": repr(error.__cause__ or error)})
 
     def _recover(self) -> None:
         if self._is_degraded:

@@ -31,7 +31,7 @@ from smartlite.storage.plain_lines import PlainLine, UsedLine
 _MAX_CONTENT_BYTES: Final = 512 * 1024
 _MAX_LINES: Final = 10_000
 """Patterns of lines, of some 500 bytes each."""
-_Alike = tuple[str | None, str | None, str | None, str, str | None, int]
+_Alike = tuple[str | None, str | None, str | None, str, str | None, int, str | None]
 _logger = logging.getLogger(__name__)
 
 
@@ -69,8 +69,8 @@ class RequestRecords:
         request_bytes = int(length) if length.isdecimal() else 0
         usage = tuple([self.recorder.metered(used) for used in spending.used]) if spending else ()
         route = route_of(scope, self.prefixes)
-        if content is None and status is not None and not observation.error_code and not observation.client_gone:
-            line = self._line(principal, scope["method"], route, status)
+        if content is None and status is not None and not observation.client_gone:
+            line = self._line(principal, scope["method"], route, status, observation.error_code)
             rest = size_bytes, request_bytes, stages_ms, usage
             self.recorder.record_line(line.line(record_id, at.timestamp(), request_id.get() or "", duration_ms, *rest))
             return
@@ -100,17 +100,21 @@ class RequestRecords:
         """The record of every request of somebody that is answered so and uses nothing."""
         return PlainLine(_alike(principal, method, route, status))
 
-    def _line(self, principal: Principal, method: str, route: str | None, status: int) -> UsedLine:
+    def _line(
+        self, principal: Principal, method: str, route: str | None, status: int, error_code: str | None
+    ) -> UsedLine:
         """The same of requests that use something."""
-        key = (principal.key_id, principal.user_id, principal.organization_id, method, route, status)
+        key = (principal.key_id, principal.user_id, principal.organization_id, method, route, status, error_code)
         line = self._lines.get(key)
         if line is None:
-            line = UsedLine(_alike(principal, method, route, status))
+            line = UsedLine(_alike(principal, method, route, status, error_code))
             self._lines.put(key, line)
         return line
 
 
-def _alike(principal: Principal, method: str, route: str | None, status: int) -> RequestRecord:
+def _alike(
+    principal: Principal, method: str, route: str | None, status: int, error_code: str | None = None
+) -> RequestRecord:
     return RequestRecord(
         id="",
         at=datetime.now(UTC),
@@ -121,7 +125,7 @@ def _alike(principal: Principal, method: str, route: str | None, status: int) ->
         method=method,
         route=route,
         status=status,
-        error_code=None,
+        error_code=error_code,
         duration_ms=0,
     )
 

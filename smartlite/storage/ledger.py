@@ -5,7 +5,6 @@ that it was committed, what is read next time begins after it.
 """
 
 import base64
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -37,6 +36,7 @@ SUMS: Final = (
     "characters",
     "cost_micros",
 )
+_AMOUNTS: Final = SUMS[2:]
 _USED: Final = tuple(field.name for field in fields(MeteredUsage))
 _NAMES: Final = frozenset(field.name for field in fields(RequestRecord))
 _NO_MODEL: Final = (MeteredUsage(""),)
@@ -151,17 +151,20 @@ def _row(record: RequestRecord, *, is_sqlite: bool) -> tuple[object, ...]:
         record.status,
         record.error_code and record.error_code[:64],
         record.duration_ms,
-        json.dumps(dict(record.stages_ms)) if record.stages_ms else None,
+        orjson.dumps(dict(record.stages_ms)).decode() if record.stages_ms else None,
         record.request_bytes,
         record.response_bytes,
         record.client_gone,
-        json.dumps([_usage_json(used) for used in record.usage]) if record.usage else None,
+        orjson.dumps([_usage_json(used) for used in record.usage]).decode() if record.usage else None,
     )
 
 
 def _usage_json(used: MeteredUsage) -> dict[str, Any]:
-    amounts = {name: getattr(used, name) for name in SUMS[2:]}
-    return {"model": used.model, **{name: amount for name, amount in amounts.items() if amount}}
+    found: dict[str, Any] = {"model": used.model}
+    for name in _AMOUNTS:
+        if amount := getattr(used, name):
+            found[name] = amount
+    return found
 
 
 def _sums(records: Iterable[RequestRecord]) -> Iterable[dict[str, Any]]:
@@ -177,7 +180,7 @@ def _sums(records: Iterable[RequestRecord]) -> Iterable[dict[str, Any]]:
             sums[0] += 1
             sums[1] += failed
             if record.usage:
-                for place, name in enumerate(SUMS[2:], 2):
+                for place, name in enumerate(_AMOUNTS, 2):
                     sums[place] += getattr(used, name)
     for key in sorted(found):
         yield dict(zip((*_KEY, *SUMS), (*key, *found[key]), strict=True))

@@ -15,7 +15,7 @@ MAX_PUT_OFF: Final = 64
 """Requests of one principal that are not counted yet, on one replica."""
 STRICT_S: Final = 1.0
 """Who was refused just now is counted before anything is read: what is refused must cost little."""
-BELIEVED_S: Final = 0.02
+BELIEVED_S: Final = 0.002
 """So long a request is refused because the one before it was, unless a place is given back here: where a key asks far
 too often, most of what is refused then costs no exchange with Redis."""
 _MAX_PRINCIPALS: Final = 10_000

@@ -74,12 +74,10 @@ class Limits:
         Raises:
             Unavailable: 503, nobody can count, and nothing is given under one of the limits then.
         """
-        if not is_over and (refused := self._put_off.refusal(_name(principal))) is not None:
-            return refused
         rules = [rule for rule in await self.rules(principal) if rule.model is None]
         running = [rule for rule in rules if rule.kind is LimitKind.CONCURRENT and not is_over]
         takes = [(rule, 1.0) for rule in rules if rule.kind is LimitKind.REQUESTS]
-        return self._noted(principal, await self._take(takes, running), is_believed=not is_over)
+        return self._noted(principal, await self._take(takes, running))
 
     async def put_off(self, principal: Principal) -> bool:
         """Let a request begin that ``admit_put_off`` takes soon, unless too many have or one was refused just now."""
@@ -175,7 +173,6 @@ class Limits:
         changes = changes_of(rules, given, used, self.price_of, self.clock(), is_over=is_over)
         leases = [lease for each in given if not self.purses.keep(name, each) for lease in each.leases]
         self._tell(changes, leases, is_local=any(each.is_local for each in given))
-        self._put_off.doubt(name, leases)
 
     def _tell(self, changes: Sequence[Ask], leases: Sequence[LeaseAsk], *, is_local: bool) -> None:
         self.local.note(changes, is_alone=is_local)
@@ -243,9 +240,9 @@ class Limits:
         finally:
             self.purses.give_up(name)
 
-    def _noted(self, principal: Principal, reservation: Reservation, *, is_believed: bool = False) -> Reservation:
+    def _noted(self, principal: Principal, reservation: Reservation) -> Reservation:
         if not reservation.answer.is_given:
-            self._put_off.refuse(_name(principal), reservation if is_believed else None)
+            self._put_off.refuse(_name(principal))
         return reservation
 
     async def _take(

@@ -220,13 +220,3 @@ async def test_limits_that_are_closed_without_redis_are_asked_for_every_time(sto
     replica.limits.without_redis = "closed"
     await replica.ask(20)
     assert replica.store.sent >= 20
-
-
-async def test_whoever_is_refused_again_and_again_costs_few_exchanges(stores: list[CountingStore]) -> None:
-    replica = Replica(stores[0], Allowances(concurrent=1))
-    running = await replica.begin()
-    found = await replica.ask(50)
-    assert not any(each.answer.is_given for each in found)
-    assert replica.store.sent <= 25
-    replica.end(running)
-    assert (await replica.ask())[-1].answer.is_given

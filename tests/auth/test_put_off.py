@@ -1,11 +1,6 @@
 """Requests that begin before they are counted: few of them, and none of whoever was refused just now."""
 
-from smartlite.auth.put_off import BELIEVED_S, MAX_PUT_OFF, STRICT_S, PutOff
-from smartlite.auth.reservation import Reservation
-from smartlite.domain.limits import Answer, LeaseAsk
-
-PLACE = LeaseAsk("a:running", "lease_1", 1)
-REFUSED = Reservation(Answer((), refused_lease=PLACE))
+from smartlite.auth.put_off import MAX_PUT_OFF, STRICT_S, PutOff
 
 
 def test_only_so_many_of_one_begin_before_they_are_counted() -> None:
@@ -29,28 +24,3 @@ def test_who_was_refused_is_counted_first_for_a_while() -> None:
     assert put_off.begin("b", 2)
     now_s = STRICT_S
     assert put_off.begin("a", 2)
-
-
-def test_the_next_is_refused_likewise_for_a_moment() -> None:
-    now_s = 0.0
-    put_off = PutOff(lambda: now_s)
-    put_off.refuse("a", REFUSED)
-    assert put_off.refusal("a") is REFUSED
-    assert put_off.refusal("b") is None
-    now_s = BELIEVED_S
-    assert put_off.refusal("a") is None
-
-
-def test_a_place_that_is_given_back_may_be_taken_at_once() -> None:
-    put_off = PutOff(lambda: 0.0)
-    put_off.refuse("a", REFUSED)
-    put_off.doubt("a", ())
-    assert put_off.refusal("a") is REFUSED
-    put_off.doubt("a", (PLACE,))
-    assert put_off.refusal("a") is None
-
-
-def test_what_a_replica_refuses_by_itself_is_asked_again() -> None:
-    put_off = PutOff(lambda: 0.0)
-    put_off.refuse("a", Reservation(Answer((), refused_lease=PLACE), is_local=True))
-    assert put_off.refusal("a") is None

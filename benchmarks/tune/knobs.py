@@ -53,7 +53,8 @@ def default_knobs(what: str, cores: int | None = None) -> list[Knob]:
     if what == "llm":
         knobs += [
             Knob("args.llm.models.0.options.parallel", (2, 4, 16)),
-            Knob("args.llm.models.0.options.batch_tokens", (32, 64)),
+            Knob("args.llm.models.0.options.batch_threads", threads),
+            Knob("args.llm.models.0.options.batch_tokens", (24, 96)),
             Knob("args.llm.frame_s", (0, 0.03, 0.1)),
         ]
     replicas = Knob(f"deployments.{what}.num_replicas", (1, 2) if cores < 4 else (1, 2, cores // 2))

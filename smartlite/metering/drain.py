@@ -138,8 +138,7 @@ class Drain:
         """Whether the segment was read to its end."""
         offset = self._read.get(segment.id)
         if offset is None:
-            async with self._database.reading() as session:
-                offset = await ledger.offset_of(session, segment.id)
+            offset = await self._ended_at(segment)
         # No further than it was written when this began: what comes meanwhile is for the next look.
         while offset < segment.size_bytes and (lines := segment.lines(offset, BATCH)):
             if is_patient and time.monotonic() - self._looked_at_s >= _LOOK_AGAIN_S and self._has_no_time():
@@ -153,12 +152,20 @@ class Drain:
                 raise
             except SmartLiteError:
                 is_kept = await self._keep_one_by_one(decoded, segment, offset)
-            if not is_kept:
+            if is_kept:
+                offset = self._read[segment.id] = end
+            else:  # somebody else has read on meanwhile
                 self._read.pop(segment.id, None)
-                return False
-            offset = self._read[segment.id] = end
+                before, offset = offset, await self._ended_at(segment)
+                if offset <= before:
+                    return False
             await asyncio.sleep(0)
         return True
+
+    async def _ended_at(self, segment: Segment) -> int:
+        """Offset of what the database has not of a segment."""
+        async with self._database.reading() as session:
+            return await ledger.offset_of(session, segment.id)
 
     async def _keep(self, records: Sequence[RequestRecord], segment: Segment, begin: int, end: int) -> bool:
         async def work() -> bool:

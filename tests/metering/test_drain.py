@@ -194,10 +194,10 @@ async def test_a_machine_that_gets_busy_is_left_in_peace_and_nothing_is_lost(
     task.cancel()
 
 
-async def test_a_segment_of_which_not_all_was_read_stays(
+async def test_what_was_kept_already_is_not_asked_again_and_what_follows_is_read(
     losable: LosableDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As where a commit arrived and its answer did not: what is asked again was kept already."""
+    """As where a commit arrived and its answer did not, or another process reads the same segment."""
     monkeypatch.setattr(drains, "BATCH", 2)
     folder = tmp_path / "journal"
     written(folder, 6).close()
@@ -209,9 +209,26 @@ async def test_a_segment_of_which_not_all_was_read_stays(
         return next(answers, True)
 
     monkeypatch.setattr(drains.ledger, "keep", kept)
+    await Drain(losable, folder).read_all()
+    assert await in_history(losable, folder) == ids(6)
+    assert not sizes(folder)
+
+
+async def test_a_segment_of_which_not_all_was_read_stays(
+    losable: LosableDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "journal"
+    written(folder, 6).close()
+    keep = drains.ledger.keep
+
+    async def refused(*_: object) -> bool:
+        return False
+
+    monkeypatch.setattr(drains.ledger, "keep", refused)
     drain = Drain(losable, folder)
     await drain.read_all()
     assert sizes(folder)
+    monkeypatch.setattr(drains.ledger, "keep", keep)
     await drain.read_all()
     assert await in_history(losable, folder) == ids(6)
     assert not sizes(folder)

@@ -21,11 +21,11 @@ _SOCKET_PATH_MAX_BYTES: Final = 107
 """``sun_path`` of unix(7) less its final NUL."""
 
 _MOST_THREADS: Final = 8
-_SPINS: Final = "300"
+_SPINS: Final = "1000"
 """How often a thread that has come to where all meet, 450 times a batch, looks for the others before it sleeps. Eight
-answers at once, by 2 threads on 2 cores, came through the gateway at 155, 160 and 166 tokens/s with 100, 300 and 1,000,
-at 97, 94 and 86 while one voice spoke all the time. With the 300,000 of libgomp's own they come at 9 where others keep
-both cores busy."""
+answers at once, by 2 threads on 2 cores, came through the gateway at 155, 160, 167 and 166 tokens/s with 100, 300,
+1,000 and 5,000; while one voice spoke all the time at 97, 94, 86 and 71, and that voice at 15, 16, 18 and 16 times real
+time. With the 300,000 of libgomp's own they come at 9 tokens/s where others keep both cores busy."""
 
 _LOOKED_UP_TOKENS: Final = 3
 _GUESSED_TOKENS: Final = 8
@@ -53,7 +53,8 @@ class LlamaCppOptions(EngineOptions):
     """Threads that read prompts and write several answers at once; never fewer than ``threads``. Left out, a replica
     takes the cores of its node that it need not share with others of its deployment, at most 8. On 2 cores, through the
     gateway, with 2 instead of 1: the first token of a prompt of 44 tokens comes after 110 instead of 188 ms, eight
-    answers at once at 160 instead of 115 tokens/s; while one voice speaks all the time at 94 instead of 98."""
+    answers at once at 167 instead of 115 tokens/s; while one voice speaks all the time at 86 instead of 98, and that
+    voice at 18 times real time instead of 13."""
     batch_tokens: int = Field(default=48, ge=1, le=8192)
     """Tokens computed at one go, at least ``parallel``. A cancelled request ends at the second end of a batch at the
     latest, so this bounds how long it goes on: with two threads, in a prompt of 150 to 700 tokens, up to 65 ms with 24,

@@ -1,7 +1,7 @@
 """Requests that share an exchange with Redis: each has its own fate, and what was settled is told once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
@@ -43,14 +43,6 @@ def ask(amount: float, of: str = "key", limit: int = 60) -> Ask:
 
 def place(lease_id: str, limit: int) -> LeaseAsk:
     return LeaseAsk("key:running", lease_id, limit)
-
-
-@pytest.fixture(scope="module")
-def module_server() -> Iterator[RedisServer]:
-    server = RedisServer()
-    server.start()
-    yield server
-    server.close()
 
 
 @pytest.fixture

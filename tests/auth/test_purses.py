@@ -1,7 +1,7 @@
 """What a replica takes of limits for requests to come: exact while it lasts, never too much, never for long."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
@@ -62,14 +62,6 @@ class Replica:
     async def left(self) -> dict[LimitKind, int]:
         standings = (await self.limits.look(ADA)).answer.standings
         return {standing.ask.kind: standing.remaining for standing in standings}
-
-
-@pytest.fixture(scope="module")
-def module_server() -> Iterator[RedisServer]:
-    server = RedisServer()
-    server.start()
-    yield server
-    server.close()
 
 
 @pytest.fixture

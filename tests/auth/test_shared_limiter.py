@@ -1,7 +1,7 @@
 """Limits in a real Redis: exact however many ask at once, never more than all, and nothing is left behind."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -29,14 +29,6 @@ def place(lease_id: str, limit: int = 1) -> LeaseAsk:
 
 def requests(amount: float = 1.0, limit: int = 60, of: str = "key") -> Ask:
     return ask(amount, limit, LimitKind.REQUESTS, of)
-
-
-@pytest.fixture(scope="module")
-def module_server() -> Iterator[RedisServer]:
-    server = RedisServer()
-    server.start()
-    yield server
-    server.close()
 
 
 @pytest.fixture

@@ -57,14 +57,14 @@ class LlamaCppOptions(EngineOptions):
     voice at 18 times real time instead of 13."""
     batch_tokens: int = Field(default=48, ge=1, le=8192)
     """Tokens computed at one go, at least ``parallel``. A cancelled request ends at the second end of a batch at the
-    latest, so this bounds how long it goes on: with two threads, in a prompt of 150 to 700 tokens, up to 65 ms with 24,
-    88 with 32, 127 with 48; where others keep both cores busy 132, 204 and 204. A prompt of 44 tokens is read 5 ms
-    sooner with 48 than with 24. With a GPU take 512 or more."""
+    latest, so this bounds how long it goes on: with two threads, in a prompt of 150 to 700 tokens, up to 87 ms with 24,
+    103 with 32, 119 with 48; where others keep both cores busy 148, 210 and 264. A prompt of 44 tokens is read up to 8
+    ms sooner with 48 than with 24. With a GPU take 512 or more."""
     gpu_layers: int = Field(default=-1, ge=-1)
     """Layers computed by a GPU that this build of the library can use; -1 is all, 0 is none."""
     kv_cache_type: Literal["f16", "q8_0"] = "f16"
     """How the context is kept in memory. q8_0 takes half (8,192 tokens of SmolLM2-135M: 246 against 331 MB resident);
-    a prompt of 44 tokens is then read 4 ms later, and eight answers at once come at 0.93x of the tokens/s."""
+    eight answers at once then come at 0.93x to 1.0x of the tokens/s."""
     flash_attention: Literal["auto", "on", "off"] = "auto"
     """Attention in one pass over the context. auto takes it here; off took 8 to 10 % more processor time."""
     speculation: Literal["none", "ngram_simple", "ngram_map_k"] = "none"
